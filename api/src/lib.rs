@@ -1,1 +1,8 @@
+//! What a Kubernetes API is, as facts and pure functions: resources, schemas, selectors, patches,
+//! validation, Status. No tokio and no IO.
 
+pub mod identity;
+pub mod resource;
+pub mod validation;
+
+pub use identity::Identity;

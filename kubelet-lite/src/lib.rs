@@ -1,1 +1,3 @@
+//! The node agent: runs the pods that are bound to its node.
 
+pub mod runtime;
