@@ -1,1 +1,37 @@
+//! The PKI of a cluster: certificate authorities, the leaves that they sign, and the files that
+//! hold them, laid out as kubeadm does.
+//!
+//! ```text
+//! <data-dir>/pki
+//! ├── ca.{crt,key}                        signs what talks to or listens as the API
+//! │   ├── apiserver                       server, names and addresses of this host
+//! │   └── apiserver-kubelet-client        client, system:masters
+//! ├── front-proxy-ca.{crt,key}
+//! │   └── front-proxy-client              client
+//! ├── etcd/ca.{crt,key}                   signs what talks to or listens as the store
+//! │   ├── etcd/server, etcd/peer          server and client
+//! │   ├── etcd/healthcheck-client         client
+//! │   └── apiserver-etcd-client           client
+//! └── sa.{key,pub}                        signs service-account tokens
+//! ```
+//!
+//! Keys are ECDSA P-256. An authority, once there, is never replaced: what cannot be read or does
+//! not fit is an error that names the file. A leaf is an output: it is issued anew when it is
+//! missing, near its end, signed by another authority or lacks a name that it needs.
 
+mod authority;
+mod cluster;
+mod error;
+mod files;
+mod inspect;
+mod kubeconfig;
+mod leaf;
+mod tls;
+
+pub use authority::Authority;
+pub use cluster::{ClusterPki, HostNames};
+pub use error::Error;
+pub use files::{Pair, write_private, write_public};
+pub use kubeconfig::kubeconfig;
+pub use leaf::{Leaf, Usage};
+pub use tls::{ClientAuth, client_config, server_config};

@@ -1,0 +1,30 @@
+//! Why a certificate could not be made, read or used.
+
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot write {path}")]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("{path} holds no PEM {expected}: {reason}")]
+    Malformed { path: PathBuf, expected: &'static str, reason: String },
+    #[error(
+        "{present} is there but {missing} is not: an authority is never replaced, so put the \
+         missing file back or remove both to start a new PKI"
+    )]
+    HalfPair { present: PathBuf, missing: PathBuf },
+    #[error("the key in {key} does not belong to the certificate in {certificate}")]
+    KeyMismatch { certificate: PathBuf, key: PathBuf },
+    #[error("the authority in {path} expired at {not_after}: replace it, and all it has signed")]
+    AuthorityExpired { path: PathBuf, not_after: String },
+    #[error("{path} is a certificate but not an authority (CA:TRUE is missing)")]
+    NotAnAuthority { path: PathBuf },
+    #[error("cannot make a key for {subject}: {reason}")]
+    Generate { subject: String, reason: String },
+    #[error("cannot sign the certificate of {subject}: {reason}")]
+    Sign { subject: String, reason: String },
+    #[error("unusable TLS material for {purpose}: {reason}")]
+    Tls { purpose: &'static str, reason: String },
+}
