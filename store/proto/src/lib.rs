@@ -1,1 +1,18 @@
+//! etcd v3 on the wire: messages, clients and server traits, generated from `proto/`.
 
+#![allow(clippy::large_enum_variant)] // Generated code.
+
+/// Keys, values and events.
+pub mod mvccpb {
+    tonic::include_proto!("mvccpb");
+}
+
+/// The services and their messages.
+pub mod etcdserverpb {
+    tonic::include_proto!("etcdserverpb");
+}
+
+/// gRPC health checking.
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
