@@ -2,7 +2,10 @@
 //! validation, Status. No tokio and no IO.
 
 pub mod identity;
+pub mod object;
 pub mod resource;
+pub mod status;
 pub mod validation;
 
 pub use identity::Identity;
+pub use status::Status;
