@@ -4,6 +4,7 @@
 //! a built-in resource touches one file (and the list in `table.rs`). Rows own their strings, so
 //! that custom resources can become rows at run time.
 
+pub mod fields;
 mod row;
 mod strategy;
 
