@@ -3,7 +3,9 @@
 
 pub mod identity;
 pub mod object;
+pub mod quantity;
 pub mod resource;
+pub mod selector;
 pub mod status;
 pub mod validation;
 
