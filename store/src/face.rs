@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::error::Error;
 use crate::types::*;
+use crate::watch::Progress;
 
 /// Items that may wait in a watcher's channel before it counts as slow. A slow watcher is then fed
 /// from history and never delays a write.
@@ -20,6 +21,28 @@ pub struct Watcher {
     /// revision is delivered.
     pub created_revision: i64,
     pub items: mpsc::Receiver<WatchItem>,
+    progress: Option<Progress>,
+}
+
+impl Watcher {
+    /// A watch whose source sends progress of its own accord, if at all.
+    pub fn new(created_revision: i64, items: mpsc::Receiver<WatchItem>) -> Self {
+        Self { created_revision, items, progress: None }
+    }
+
+    pub(crate) fn with_progress(
+        created_revision: i64,
+        items: mpsc::Receiver<WatchItem>,
+        progress: Progress,
+    ) -> Self {
+        Self { created_revision, items, progress: Some(progress) }
+    }
+
+    /// A handle that asks for [`WatchItem::Progress`], also after `items` has moved elsewhere.
+    /// `None` when this watch cannot be asked.
+    pub fn progress(&self) -> Option<Progress> {
+        self.progress.clone()
+    }
 }
 
 /// A linearizable, revisioned key-value store with etcd v3's semantics.

@@ -1,9 +1,32 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
+mod clock;
+mod command;
+mod config;
+pub mod conformance;
+mod embedded;
+mod embedded_store;
 mod error;
 mod face;
+mod lease;
+mod mvcc;
+mod open_error;
+mod published;
+mod raft;
+mod reply;
+pub mod snapshot;
 mod types;
+mod watch;
 
+pub use clock::{Clock, Instant, TokioClock};
+pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS};
+pub use embedded::Embedded;
+pub use embedded_store::ETCD_VERSION;
 pub use error::Error;
 pub use face::{Store, WATCH_CHANNEL_CAPACITY, Watcher};
+pub use open_error::OpenError;
 pub use types::*;
+pub use watch::Progress;
+
+#[cfg(test)]
+mod embedded_test;

@@ -1,0 +1,469 @@
+//! What is proposed to Raft: every change of the store as one self-contained value.
+//!
+//! A command is encoded once, when it is proposed. The same bytes go to the WAL, to other members,
+//! and to the state machine, whose keys and values are slices of them.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::types::*;
+
+/// First byte of an encoded command. A member refuses to apply any other.
+const FORMAT: u8 = 1;
+
+/// Deepest nesting of transactions that decodes, a bound on recursion. Above what 128 operations
+/// per transaction allow.
+const MAX_NESTING: usize = 256;
+
+/// A change of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    Put(PutRequest),
+    DeleteRange(DeleteRangeRequest),
+    Txn(Txn),
+    Compact {
+        revision: i64,
+    },
+    /// `id` was chosen by the proposer, so that applying needs no randomness.
+    LeaseGrant {
+        id: i64,
+        ttl: i64,
+    },
+    LeaseRevoke {
+        id: i64,
+    },
+}
+
+/// An encoded command that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("command ends early")]
+    Truncated,
+    #[error("command format {0} is unknown to this version")]
+    UnknownFormat(u8),
+    #[error("command has unknown tag {0}")]
+    UnknownTag(u8),
+    #[error("command nests transactions too deeply")]
+    TooDeep,
+    #[error("command is followed by {0} surplus bytes")]
+    Surplus(usize),
+}
+
+impl Command {
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.size_hint());
+        out.put_u8(FORMAT);
+        match self {
+            Self::Put(request) => {
+                out.put_u8(0);
+                put(&mut out, request);
+            }
+            Self::DeleteRange(request) => {
+                out.put_u8(1);
+                delete(&mut out, request);
+            }
+            Self::Txn(request) => {
+                out.put_u8(2);
+                txn(&mut out, request);
+            }
+            Self::Compact { revision } => {
+                out.put_u8(3);
+                out.put_i64_le(*revision);
+            }
+            Self::LeaseGrant { id, ttl } => {
+                out.put_u8(4);
+                out.put_i64_le(*id);
+                out.put_i64_le(*ttl);
+            }
+            Self::LeaseRevoke { id } => {
+                out.put_u8(5);
+                out.put_i64_le(*id);
+            }
+        }
+        out.freeze()
+    }
+
+    fn size_hint(&self) -> usize {
+        const FIXED: usize = 32;
+        match self {
+            Self::Put(request) => FIXED + request.key.len() + request.value.len(),
+            Self::Txn(txn) => {
+                let ops = txn.success.iter().chain(&txn.failure);
+                let sizes = ops.map(|op| match op {
+                    RequestOp::Put(request) => FIXED + request.key.len() + request.value.len(),
+                    RequestOp::Range(_) | RequestOp::DeleteRange(_) | RequestOp::Txn(_) => {
+                        4 * FIXED
+                    }
+                });
+                FIXED + txn.compare.len() * 3 * FIXED + sizes.sum::<usize>()
+            }
+            Self::DeleteRange(_)
+            | Self::Compact { .. }
+            | Self::LeaseGrant { .. }
+            | Self::LeaseRevoke { .. } => 4 * FIXED,
+        }
+    }
+
+    /// Reads a command. Its keys and values share `encoded`'s memory, unless it holds several
+    /// puts: then one surviving value would keep the others alive, so they are copied.
+    pub fn decode(encoded: Bytes) -> Result<Self, DecodeError> {
+        let mut input = Reader { input: encoded, copies: false };
+        match input.u8()? {
+            FORMAT => {}
+            other => return Err(DecodeError::UnknownFormat(other)),
+        }
+        let command = match input.u8()? {
+            0 => Self::Put(input.put()?),
+            1 => Self::DeleteRange(input.delete()?),
+            2 => Self::Txn(input.txn(0)?),
+            3 => Self::Compact { revision: input.i64()? },
+            4 => Self::LeaseGrant { id: input.i64()?, ttl: input.i64()? },
+            5 => Self::LeaseRevoke { id: input.i64()? },
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        match input.input.len() {
+            0 => Ok(command),
+            surplus => Err(DecodeError::Surplus(surplus)),
+        }
+    }
+}
+
+fn bytes(out: &mut BytesMut, value: &[u8]) {
+    out.put_u32_le(u32::try_from(value.len()).expect("request sizes are limited far below 4 GiB"));
+    out.put_slice(value);
+}
+
+fn flags(bits: &[bool]) -> u8 {
+    bits.iter().enumerate().fold(0, |flags, (at, bit)| flags | (u8::from(*bit) << at))
+}
+
+fn range(out: &mut BytesMut, range: &KeyRange) {
+    bytes(out, &range.key);
+    bytes(out, &range.end);
+}
+
+fn put(out: &mut BytesMut, request: &PutRequest) {
+    out.put_u8(flags(&[request.prev_kv, request.ignore_value, request.ignore_lease]));
+    out.put_i64_le(request.lease);
+    bytes(out, &request.key);
+    bytes(out, &request.value);
+}
+
+fn delete(out: &mut BytesMut, request: &DeleteRangeRequest) {
+    out.put_u8(flags(&[request.prev_kv]));
+    range(out, &request.range);
+}
+
+fn get(out: &mut BytesMut, request: &RangeRequest) {
+    range(out, &request.range);
+    out.put_u8(flags(&[request.serializable, request.keys_only, request.count_only]));
+    out.put_u8(match request.sort_order {
+        SortOrder::None => 0,
+        SortOrder::Ascend => 1,
+        SortOrder::Descend => 2,
+    });
+    out.put_u8(match request.sort_target {
+        SortTarget::Key => 0,
+        SortTarget::Version => 1,
+        SortTarget::CreateRevision => 2,
+        SortTarget::ModRevision => 3,
+        SortTarget::Value => 4,
+    });
+    for value in [
+        request.limit,
+        request.revision,
+        request.min_mod_revision,
+        request.max_mod_revision,
+        request.min_create_revision,
+        request.max_create_revision,
+    ] {
+        out.put_i64_le(value);
+    }
+}
+
+fn compare(out: &mut BytesMut, compare: &Compare) {
+    range(out, &compare.range);
+    out.put_u8(match compare.result {
+        CompareResult::Equal => 0,
+        CompareResult::Greater => 1,
+        CompareResult::Less => 2,
+        CompareResult::NotEqual => 3,
+    });
+    let mut number = |tag: u8, value: i64| {
+        out.put_u8(tag);
+        out.put_i64_le(value);
+    };
+    match &compare.target {
+        CompareTarget::Version(value) => number(0, *value),
+        CompareTarget::CreateRevision(value) => number(1, *value),
+        CompareTarget::ModRevision(value) => number(2, *value),
+        CompareTarget::Lease(value) => number(3, *value),
+        CompareTarget::Value(value) => {
+            out.put_u8(4);
+            bytes(out, value);
+        }
+    }
+}
+
+fn txn(out: &mut BytesMut, txn_: &Txn) {
+    let count = |out: &mut BytesMut, count: usize| {
+        out.put_u32_le(u32::try_from(count).expect("operations per transaction are limited"));
+    };
+    count(out, txn_.compare.len());
+    txn_.compare.iter().for_each(|one| compare(out, one));
+    for ops in [&txn_.success, &txn_.failure] {
+        count(out, ops.len());
+        for op in ops {
+            match op {
+                RequestOp::Put(request) => {
+                    out.put_u8(0);
+                    put(out, request);
+                }
+                RequestOp::DeleteRange(request) => {
+                    out.put_u8(1);
+                    delete(out, request);
+                }
+                RequestOp::Txn(request) => {
+                    out.put_u8(2);
+                    txn(out, request);
+                }
+                RequestOp::Range(request) => {
+                    out.put_u8(3);
+                    get(out, request);
+                }
+            }
+        }
+    }
+}
+
+/// Takes a command apart.
+struct Reader {
+    input: Bytes,
+    copies: bool,
+}
+
+impl Reader {
+    fn need(&self, bytes: usize) -> Result<(), DecodeError> {
+        if self.input.len() < bytes { Err(DecodeError::Truncated) } else { Ok(()) }
+    }
+
+    fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.need(1)?;
+        Ok(self.input.get_u8())
+    }
+
+    fn u32(&mut self) -> Result<usize, DecodeError> {
+        self.need(4)?;
+        Ok(self.input.get_u32_le() as usize)
+    }
+
+    fn i64(&mut self) -> Result<i64, DecodeError> {
+        self.need(8)?;
+        Ok(self.input.get_i64_le())
+    }
+
+    fn bytes(&mut self) -> Result<Bytes, DecodeError> {
+        let length = self.u32()?;
+        self.need(length)?;
+        let slice = self.input.split_to(length);
+        Ok(if self.copies { Bytes::copy_from_slice(&slice) } else { slice })
+    }
+
+    /// A count of items of at least one byte each, so that a wrong one allocates nothing.
+    fn count(&mut self) -> Result<usize, DecodeError> {
+        let count = self.u32()?;
+        self.need(count)?;
+        Ok(count)
+    }
+
+    fn range(&mut self) -> Result<KeyRange, DecodeError> {
+        Ok(KeyRange { key: self.bytes()?, end: self.bytes()? })
+    }
+
+    fn put(&mut self) -> Result<PutRequest, DecodeError> {
+        let flags = self.u8()?;
+        let lease = self.i64()?;
+        Ok(PutRequest {
+            key: self.bytes()?,
+            value: self.bytes()?,
+            lease,
+            prev_kv: flags & 1 != 0,
+            ignore_value: flags & 2 != 0,
+            ignore_lease: flags & 4 != 0,
+        })
+    }
+
+    fn delete(&mut self) -> Result<DeleteRangeRequest, DecodeError> {
+        let flags = self.u8()?;
+        Ok(DeleteRangeRequest { range: self.range()?, prev_kv: flags & 1 != 0 })
+    }
+
+    fn get(&mut self) -> Result<RangeRequest, DecodeError> {
+        let range = self.range()?;
+        let flags = self.u8()?;
+        let sort_order = match self.u8()? {
+            0 => SortOrder::None,
+            1 => SortOrder::Ascend,
+            2 => SortOrder::Descend,
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        let sort_target = match self.u8()? {
+            0 => SortTarget::Key,
+            1 => SortTarget::Version,
+            2 => SortTarget::CreateRevision,
+            3 => SortTarget::ModRevision,
+            4 => SortTarget::Value,
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        Ok(RangeRequest {
+            range,
+            sort_order,
+            sort_target,
+            serializable: flags & 1 != 0,
+            keys_only: flags & 2 != 0,
+            count_only: flags & 4 != 0,
+            limit: self.i64()?,
+            revision: self.i64()?,
+            min_mod_revision: self.i64()?,
+            max_mod_revision: self.i64()?,
+            min_create_revision: self.i64()?,
+            max_create_revision: self.i64()?,
+        })
+    }
+
+    fn compare(&mut self) -> Result<Compare, DecodeError> {
+        let range = self.range()?;
+        let result = match self.u8()? {
+            0 => CompareResult::Equal,
+            1 => CompareResult::Greater,
+            2 => CompareResult::Less,
+            3 => CompareResult::NotEqual,
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        let target = match self.u8()? {
+            0 => CompareTarget::Version(self.i64()?),
+            1 => CompareTarget::CreateRevision(self.i64()?),
+            2 => CompareTarget::ModRevision(self.i64()?),
+            3 => CompareTarget::Lease(self.i64()?),
+            4 => CompareTarget::Value(self.bytes()?),
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        Ok(Compare { range, result, target })
+    }
+
+    fn txn(&mut self, depth: usize) -> Result<Txn, DecodeError> {
+        if depth > MAX_NESTING {
+            return Err(DecodeError::TooDeep);
+        }
+        let mut txn = Txn::default();
+        for _ in 0..self.count()? {
+            txn.compare.push(self.compare()?);
+        }
+        for branch in [&mut txn.success, &mut txn.failure] {
+            let count = self.count()?;
+            self.copies |= count > 1;
+            for _ in 0..count {
+                branch.push(match self.u8()? {
+                    0 => RequestOp::Put(self.put()?),
+                    1 => RequestOp::DeleteRange(self.delete()?),
+                    2 => RequestOp::Txn(self.txn(depth + 1)?),
+                    3 => RequestOp::Range(self.get()?),
+                    tag => return Err(DecodeError::UnknownTag(tag)),
+                });
+            }
+        }
+        Ok(txn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples() -> Vec<Command> {
+        let put = PutRequest {
+            key: "k".into(),
+            value: "v".into(),
+            lease: -7,
+            prev_kv: true,
+            ignore_value: false,
+            ignore_lease: true,
+        };
+        let get = RangeRequest {
+            range: KeyRange::prefix("a"),
+            limit: 5,
+            revision: 9,
+            sort_order: SortOrder::Descend,
+            sort_target: SortTarget::Value,
+            serializable: true,
+            keys_only: false,
+            count_only: true,
+            min_mod_revision: 1,
+            max_mod_revision: 2,
+            min_create_revision: 3,
+            max_create_revision: 4,
+        };
+        let delete = DeleteRangeRequest { range: KeyRange::single("x"), prev_kv: true };
+        let targets = [
+            CompareTarget::Version(1),
+            CompareTarget::CreateRevision(2),
+            CompareTarget::ModRevision(3),
+            CompareTarget::Lease(4),
+            CompareTarget::Value("v".into()),
+        ];
+        let results = [
+            CompareResult::Equal,
+            CompareResult::Greater,
+            CompareResult::Less,
+            CompareResult::NotEqual,
+            CompareResult::Equal,
+        ];
+        let compare = targets.into_iter().zip(results).map(|(target, result)| Compare {
+            range: KeyRange::single("c"),
+            result,
+            target,
+        });
+        let inner = Txn { success: vec![RequestOp::Put(put.clone())], ..Txn::default() };
+        vec![
+            Command::Put(put.clone()),
+            Command::DeleteRange(delete.clone()),
+            Command::Txn(Txn {
+                compare: compare.collect(),
+                success: vec![RequestOp::Range(get), RequestOp::Txn(inner)],
+                failure: vec![RequestOp::DeleteRange(delete), RequestOp::Put(put)],
+            }),
+            Command::Txn(Txn::default()),
+            Command::Compact { revision: i64::MAX },
+            Command::LeaseGrant { id: i64::MIN, ttl: 5 },
+            Command::LeaseRevoke { id: 3 },
+        ]
+    }
+
+    #[test]
+    fn every_command_survives_the_round_trip() {
+        for command in samples() {
+            assert_eq!(Command::decode(command.encode()), Ok(command));
+        }
+    }
+
+    #[test]
+    fn every_cut_is_refused() {
+        for command in samples() {
+            let encoded = command.encode();
+            for length in 0..encoded.len() {
+                assert!(Command::decode(encoded.slice(..length)).is_err(), "{command:?} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn surplus_and_unknown_formats_are_refused() {
+        let mut encoded = Command::LeaseRevoke { id: 3 }.encode().to_vec();
+        encoded.push(0);
+        assert_eq!(Command::decode(encoded.into()), Err(DecodeError::Surplus(1)));
+        assert_eq!(
+            Command::decode(Bytes::from_static(&[9, 0])),
+            Err(DecodeError::UnknownFormat(9))
+        );
+        assert_eq!(Command::decode(Bytes::from_static(&[1, 9])), Err(DecodeError::UnknownTag(9)));
+    }
+}

@@ -1,0 +1,202 @@
+//! This process's own member of the store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use openraft::Raft;
+use openraft::errors::{ClientWriteError, RaftError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::Command;
+use crate::config::Config;
+use crate::error::Error;
+use crate::lease::Keeper;
+use crate::mvcc::{Identity, Machine, State};
+use crate::open_error::OpenError;
+use crate::published::Published;
+use crate::raft::log::LogStore;
+use crate::raft::machine::StateMachine;
+use crate::raft::network::Alone;
+use crate::raft::tuning;
+use crate::raft::types::{Answer, MemberNode, Proposal, TypeConfig};
+use crate::reply::Reply;
+
+/// etcd's request timeout: 5 s and twice the election timeout.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// How long recovery may take before opening is given up.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A running member. Share it behind an [`Arc`]; stop it with [`Embedded::shutdown`].
+pub struct Embedded {
+    pub(crate) config: Config,
+    pub(crate) published: Arc<Published>,
+    pub(crate) raft: Raft<TypeConfig, StateMachine>,
+    failed: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+    expiry: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("identity", &self.published.identity).finish()
+    }
+}
+
+impl Embedded {
+    /// Opens the member that `config` describes, creating it on first use. Returns when it has
+    /// applied everything it ever acknowledged and takes writes.
+    pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
+        let identity = Identity { cluster_id: random_id(), member_id: random_id() };
+        let keeper = Arc::new(Keeper::new(Arc::clone(&config.clock)));
+        let state = State::default();
+        let published = Arc::new(Published::new(identity, state.clone(), keeper));
+        let machine = StateMachine::new(Machine::new(identity, state), Arc::clone(&published));
+        let raft = start_raft(&config, identity, LogStore::default(), machine).await?;
+        let store = Arc::new(Self {
+            config,
+            published,
+            raft,
+            failed: watch::Sender::new(None),
+            stop: CancellationToken::new(),
+            expiry: Mutex::new(None),
+        });
+        store.start_expiry();
+        Ok(store)
+    }
+
+    /// Proposes revokes for leases that run out, until the store stops or is dropped.
+    fn start_expiry(self: &Arc<Self>) {
+        let store = Arc::downgrade(self);
+        let keeper = Arc::clone(&self.published.keeper);
+        let stop = self.stop.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let expired = tokio::select! {
+                    () = stop.cancelled() => return,
+                    expired = keeper.expired() => expired,
+                };
+                let Some(store) = store.upgrade() else { return };
+                let revokes =
+                    expired.into_iter().map(|id| store.propose(Command::LeaseRevoke { id }));
+                for outcome in futures::future::join_all(revokes).await {
+                    match outcome {
+                        Ok(_) | Err(Error::LeaseNotFound) => {}
+                        Err(Error::Stopped | Error::Fatal { .. }) => return,
+                        Err(error) => tracing::warn!(%error, "expired lease not revoked yet"),
+                    }
+                }
+            }
+        });
+        *self.expiry.lock().expect("no code panics while it holds the task handle") = Some(task);
+    }
+
+    /// Stops in order: no new requests, Raft, watches. Safe to call again.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        let expiry =
+            self.expiry.lock().expect("no code panics while it holds the task handle").take();
+        if let Some(task) = expiry
+            && let Err(error) = task.await
+        {
+            tracing::warn!(%error, "lease expiry ended abnormally");
+        }
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "raft core ended abnormally");
+        }
+        self.published.hub.close();
+    }
+
+    /// Becomes `Some(reason)` when the member has failed for good (a disk error, say) and must be
+    /// restarted.
+    pub fn failed(&self) -> watch::Receiver<Option<String>> {
+        self.failed.subscribe()
+    }
+
+    fn fail(&self, reason: String) -> Error {
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            if first {
+                *failed = Some(reason.clone());
+            }
+            first
+        });
+        Error::Fatal { reason }
+    }
+
+    /// Refuses everything once the member is stopped.
+    pub(crate) fn check_running(&self) -> Result<(), Error> {
+        if self.stop.is_cancelled() { Err(Error::Stopped) } else { Ok(()) }
+    }
+
+    /// Replicates a command and returns its answer.
+    pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
+        self.check_running()?;
+        let encoded = command.encode();
+        if encoded.len() > self.config.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        let write = self.raft.client_write(Proposal(encoded));
+        let outcome =
+            tokio::time::timeout(REQUEST_TIMEOUT, write).await.map_err(|_| Error::TimedOut)?;
+        match outcome {
+            Ok(response) => match response.data {
+                Answer::Command(reply) => reply,
+                Answer::None => unreachable!("a command is answered as one"),
+            },
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(Error::NoLeader),
+            Err(RaftError::APIError(_)) => Err(Error::LeaderChanged),
+            Err(RaftError::Fatal(_)) if self.stop.is_cancelled() => Err(Error::Stopped),
+            Err(RaftError::Fatal(fatal)) => Err(self.fail(fatal.to_string())),
+        }
+    }
+
+    /// Makes sure that the published state holds every write acknowledged before this call.
+    ///
+    /// A single voter publishes a write before it answers it and nobody else can write, so its
+    /// published state always does. Several voters confirm leadership first.
+    pub(crate) async fn linearize(&self) -> Result<(), Error> {
+        self.check_running()?;
+        let membership = self.published.membership.load();
+        if membership.voter_ids().eq([self.published.identity.member_id]) {
+            return Ok(());
+        }
+        match self.raft.ensure_linearizable(openraft::ReadPolicy::ReadIndex).await {
+            Ok(_) => Ok(()),
+            Err(RaftError::APIError(_)) => Err(Error::NoLeader),
+            Err(RaftError::Fatal(fatal)) => Err(self.fail(fatal.to_string())),
+        }
+    }
+}
+
+fn random_id() -> u64 {
+    rand::random::<u64>() | 1 // Never 0, which means "none".
+}
+
+async fn start_raft(
+    config: &Config,
+    identity: Identity,
+    log: LogStore,
+    machine: StateMachine,
+) -> Result<Raft<TypeConfig, StateMachine>, OpenError> {
+    let failed = |error: &dyn std::fmt::Display| OpenError::Raft { reason: error.to_string() };
+    let tuning = tuning::config(&format!("{:x}", identity.cluster_id), true);
+    let tuning = Arc::new(tuning.validate().map_err(|error| failed(&error))?);
+    let id = identity.member_id;
+    let raft = Raft::new(id, tuning, Alone, log, machine).await.map_err(|error| failed(&error))?;
+    if !raft.is_initialized().await.map_err(|error| failed(&error))? {
+        let node = MemberNode {
+            name: config.name.clone(),
+            peer_urls: config.peer_urls.clone(),
+            client_urls: config.client_urls.clone(),
+        };
+        raft.initialize(BTreeMap::from([(id, node)])).await.map_err(|error| failed(&error))?;
+    }
+    // Ticks are off on a single voter, so nothing else would start the election.
+    raft.trigger().elect(false).await.map_err(|error| failed(&error))?;
+    raft.wait_for_recovery(Some(RECOVERY_TIMEOUT)).await.map_err(|error| failed(&error))?;
+    Ok(raft)
+}

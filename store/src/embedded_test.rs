@@ -1,0 +1,104 @@
+//! The embedded member as a whole.
+
+use std::sync::Arc;
+
+use crate::conformance;
+use crate::*;
+
+async fn in_memory() -> Arc<Embedded> {
+    Embedded::open(Config::default()).await.expect("a store in memory opens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_member_in_memory_conforms() {
+    for case in conformance::cases() {
+        eprintln!("case {}", case.name);
+        let store = in_memory().await;
+        (case.run)(store.clone()).await;
+        store.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_expire_unless_kept_alive() {
+    let store = in_memory().await;
+    for id in [1, 2] {
+        store.lease_grant(id, 10).await.expect("a lease is granted");
+        let key = format!("key{id}").into();
+        let put = PutRequest { key, lease: id, ..PutRequest::default() };
+        store.put(put).await.expect("a leased put is accepted");
+    }
+    let range = KeyRange::prefix("");
+    let mut watcher =
+        store.watch(WatchRequest { range, start_revision: 0 }).await.expect("a watch is accepted");
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    store.lease_keep_alive(2).await.expect("the lease is alive");
+    let Some(WatchItem::Events { events, .. }) = watcher.items.recv().await else {
+        panic!("the expiry deletes a key")
+    };
+    assert_eq!(events[0].kv.key, "key1");
+    assert_eq!(store.leases().await, Ok(vec![2]));
+    let left = store.lease_time_to_live(2, false).await.expect("the lease is alive");
+    assert!((5..=6).contains(&left.ttl), "{left:?}");
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn progress_follows_the_events_before_it() {
+    let store = in_memory().await;
+    let range = KeyRange::prefix("a");
+    let request = WatchRequest { range, start_revision: 0 };
+    let mut watcher = store.watch(request).await.expect("a watch is accepted");
+    for key in ["a", "b", "c"] {
+        let put = PutRequest { key: key.into(), ..PutRequest::default() };
+        store.put(put).await.expect("a put is accepted");
+    }
+    watcher.progress().expect("the embedded store gives progress").request();
+    let first = watcher.items.recv().await;
+    assert!(matches!(first, Some(WatchItem::Events { revision: 2, .. })), "{first:?}");
+    assert_eq!(watcher.items.recv().await, Some(WatchItem::Progress { revision: 4 }));
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stopped_store_says_so() {
+    let store = in_memory().await;
+    let request = WatchRequest { range: KeyRange::prefix(""), start_revision: 0 };
+    let mut watcher = store.watch(request.clone()).await.expect("a watch is accepted");
+    store.shutdown().await;
+    store.shutdown().await;
+    let put = PutRequest { key: "a".into(), ..PutRequest::default() };
+    assert_eq!(store.put(put).await, Err(Error::Stopped));
+    assert_eq!(store.watch(request).await.err(), Some(Error::Stopped));
+    assert_eq!(watcher.items.recv().await, None);
+}
+
+#[tokio::test]
+async fn members_and_status_describe_the_member() {
+    let config = Config {
+        name: "one".into(),
+        client_urls: vec!["https://127.0.0.1:2379".into()],
+        ..Config::default()
+    };
+    let store = Embedded::open(config).await.expect("a store in memory opens");
+    let members = store.members().await.expect("members are told");
+    let status = store.status().await.expect("status is told");
+    assert_eq!(members.len(), 1);
+    assert_eq!((members[0].name.as_str(), members[0].is_learner), ("one", false));
+    assert_eq!(members[0].client_urls, ["https://127.0.0.1:2379"]);
+    assert_eq!(status.leader, members[0].id);
+    assert_eq!(status.header.member_id, members[0].id);
+    assert!(status.header.raft_term > 0 && status.raft_applied_index > 0);
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_above_the_limit_is_refused() {
+    let config = Config { max_request_bytes: 1000, ..Config::default() };
+    let store = Embedded::open(config).await.expect("a store in memory opens");
+    let put =
+        |size| PutRequest { key: "a".into(), value: vec![0; size].into(), ..PutRequest::default() };
+    assert_eq!(store.put(put(1000)).await, Err(Error::RequestTooLarge));
+    store.put(put(900)).await.expect("a put below the limit is accepted");
+    store.shutdown().await;
+}

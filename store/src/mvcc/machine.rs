@@ -1,0 +1,122 @@
+//! The single writer: applies committed commands to its own state.
+
+use std::sync::Arc;
+
+use super::apply::Batch;
+use super::state::{Change, Changes, Lease, State};
+use crate::command::Command;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::types::*;
+
+/// Who answers: what headers carry besides the revision and term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    pub cluster_id: u64,
+    pub member_id: u64,
+}
+
+impl Identity {
+    pub fn header(self, revision: i64, raft_term: u64) -> Header {
+        Header { cluster_id: self.cluster_id, member_id: self.member_id, revision, raft_term }
+    }
+}
+
+/// Shortest lease granted: what etcd's default election timeout of 1 s makes of it
+/// (`ceil(1.5 s)`).
+pub const MIN_LEASE_TTL: i64 = 2;
+
+/// Longest lease granted, in seconds, as in etcd.
+pub const MAX_LEASE_TTL: i64 = 9_000_000_000;
+
+/// History revisions that one applied command may free, so that a large compaction is spread over
+/// many writes and never stalls one.
+const SWEEP_REVISIONS: usize = 256;
+
+/// The state machine proper: synchronous and deterministic.
+#[derive(Debug)]
+pub struct Machine {
+    identity: Identity,
+    pub(super) state: State,
+}
+
+/// What one applied command did.
+#[derive(Debug)]
+pub struct Applied {
+    pub reply: Result<Reply, Error>,
+    /// The changes of the new revision, if the command made one.
+    pub changes: Option<Arc<Changes>>,
+}
+
+impl Machine {
+    pub fn new(identity: Identity, state: State) -> Self {
+        Self { identity, state }
+    }
+
+    /// The current state. Clone it to publish.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Replaces everything, as when a snapshot is installed.
+    pub fn replace(&mut self, state: State) {
+        self.state = state;
+    }
+
+    /// Applies one committed command. Every member runs this, so the result depends on the state
+    /// and the command alone: no clock, no randomness, no hash-map order.
+    ///
+    /// A refusal is an answer; state is then unchanged.
+    pub fn apply(&mut self, term: u64, command: Command) -> Applied {
+        let header = self.identity.header(self.state.revision, term);
+        let mut batch = Batch::new(&mut self.state, header);
+        let reply = match command {
+            Command::Put(request) => batch.put(request).map(Reply::Put),
+            Command::DeleteRange(request) => Ok(Reply::DeleteRange(batch.delete_range(&request))),
+            Command::Txn(txn) => apply_txn(&mut batch, &txn).map(Reply::Txn),
+            Command::Compact { revision } => batch.compact(revision).map(Reply::Header),
+            Command::LeaseGrant { id, ttl } => batch.grant(id, ttl).map(Reply::LeaseGranted),
+            Command::LeaseRevoke { id } => batch.revoke(id).map(Reply::Header),
+        };
+        let changes = batch.finish();
+        self.state.sweep(SWEEP_REVISIONS);
+        Applied { reply, changes }
+    }
+}
+
+fn apply_txn(batch: &mut Batch<'_>, txn: &Txn) -> Result<TxnResponse, Error> {
+    let path = batch.prepare(txn)?;
+    // A snapshot for ranges at older revisions, which must not see this transaction's writes half
+    // entered into history.
+    let before = batch.state().clone();
+    Ok(batch.txn(&before, txn, &mut path.into_iter()))
+}
+
+impl Batch<'_> {
+    /// Grants a lease; a TTL below the minimum is raised.
+    fn grant(&mut self, id: i64, ttl: i64) -> Result<LeaseGranted, Error> {
+        if ttl > MAX_LEASE_TTL {
+            return Err(Error::LeaseTtlTooLarge);
+        }
+        if self.state().lease(id).is_some() {
+            return Err(Error::LeaseExists);
+        }
+        let ttl = ttl.max(MIN_LEASE_TTL);
+        self.insert_lease(id, Lease { ttl, ..Lease::default() });
+        Ok(LeaseGranted { header: self.header(), id, ttl })
+    }
+
+    /// Removes a lease and deletes its keys, in key order and in one revision.
+    fn revoke(&mut self, id: i64) -> Result<Header, Error> {
+        let lease = self.remove_lease(id).ok_or(Error::LeaseNotFound)?;
+        for key in &lease.keys {
+            self.delete(key);
+        }
+        Ok(self.header())
+    }
+}
+
+/// Collects changes into the shared form.
+pub(super) fn seal(changes: Vec<Change>) -> Option<Arc<Changes>> {
+    (!changes.is_empty()).then(|| Arc::new(Changes::new(changes)))
+}

@@ -1,0 +1,96 @@
+//! Takes a state apart into values written once each, and puts it together again.
+//!
+//! Snapshots and the write-behind home store a state as its *base* (every key as it was at the
+//! compact revision) followed by the changes since. Replaying those gives back live keys,
+//! tombstones, history and each change's previous value, exactly as applying the commands did.
+
+use std::sync::{Arc, LazyLock};
+
+use super::state::{Change, Changes, Lease, State};
+use crate::types::*;
+
+impl State {
+    /// The revision whose key space is the base: all changes after it are in history.
+    fn base_revision(&self) -> i64 {
+        self.compacted.max(1)
+    }
+
+    /// Every key as it was at the compact revision.
+    pub fn base(&self) -> impl Iterator<Item = KeyValue> {
+        self.at(&EVERYTHING, self.base_revision())
+    }
+}
+
+/// The range of all keys, which outlives any state.
+static EVERYTHING: LazyLock<KeyRange> = LazyLock::new(|| KeyRange::prefix(""));
+
+/// Builds a state from its parts: leases and base first, then the changes, oldest first.
+#[derive(Debug, Default)]
+pub struct Rebuild {
+    state: State,
+}
+
+impl Rebuild {
+    pub fn new(revision: i64, compacted: i64) -> Self {
+        Self { state: State { revision, compacted, ..State::default() } }
+    }
+
+    pub fn lease(&mut self, id: i64, ttl: i64) {
+        self.state.leases.insert(id, Arc::new(Lease { ttl, ..Lease::default() }));
+    }
+
+    /// A key as it was at the compact revision.
+    pub fn base(&mut self, kv: KeyValue) {
+        self.state.replace_live(kv);
+    }
+
+    /// The changes of one revision, in their order. A put carries the whole new value, a delete the
+    /// key and revision.
+    pub fn changes(&mut self, revision: i64, events: Vec<(EventType, KeyValue)>) {
+        let in_base = revision <= self.state.compacted;
+        let changes = events
+            .into_iter()
+            .map(|(event_type, kv)| match in_base {
+                true => Change {
+                    event: Arc::new(Event { event_type, kv, prev_kv: None }),
+                    previous_revision: 0,
+                },
+                false => self.replay(revision, event_type, kv),
+            })
+            .collect();
+        self.state.history.insert(revision, Arc::new(Changes::new(changes)));
+    }
+
+    fn replay(&mut self, revision: i64, event_type: EventType, kv: KeyValue) -> Change {
+        let state = &mut self.state;
+        let previous = state.get(&kv.key).map(|kv| KeyValue::clone(kv));
+        let tombstone = state.dead.remove(&kv.key);
+        match event_type {
+            EventType::Put => state.replace_live(kv.clone()),
+            EventType::Delete => {
+                state.remove_live(&kv.key);
+                state.dead.insert(kv.key.clone(), revision);
+            }
+        }
+        let previous_revision = match &previous {
+            Some(kv) => kv.mod_revision,
+            None => tombstone.unwrap_or(0),
+        };
+        Change { event: Arc::new(Event { event_type, kv, prev_kv: previous }), previous_revision }
+    }
+
+    /// The finished state. Keys are attached to their leases here.
+    pub fn finish(mut self) -> State {
+        let attached: Vec<_> = self
+            .state
+            .live
+            .values()
+            .filter(|kv| kv.lease != 0)
+            .map(|kv| (kv.key.clone(), kv.lease))
+            .collect();
+        for (key, lease) in attached {
+            self.state.attach(&key, lease);
+        }
+        self.state
+    }
+}

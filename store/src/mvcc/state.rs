@@ -1,0 +1,220 @@
+//! One version of the whole key space, and lookups in it.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use imbl::{OrdMap, OrdSet};
+
+use crate::error::Error;
+use crate::types::*;
+
+/// Above this many changes in one revision, lookups by key go through a sorted index.
+const LINEAR_SEARCH_LIMIT: usize = 16;
+
+/// The bytes a live key costs beyond its key and value, for [`State::size`].
+const KEY_OVERHEAD: u64 = 160;
+
+/// A granted lease and the keys attached to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// Seconds granted.
+    pub ttl: i64,
+    pub keys: OrdSet<Bytes>,
+}
+
+/// One change, with the revision of the change of the same key before it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub event: Arc<Event>,
+    /// 0 if nothing is known before it: the key is new, or compaction forgot.
+    pub previous_revision: i64,
+}
+
+/// All changes of one revision. A key changes at most once in a revision.
+#[derive(Debug)]
+pub struct Changes {
+    pub events: Arc<[Arc<Event>]>,
+    previous: Box<[i64]>,
+    /// Positions in `events` sorted by key; empty when a linear search is as good.
+    by_key: Box<[u32]>,
+}
+
+impl Changes {
+    pub fn new(changes: Vec<Change>) -> Self {
+        let previous = changes.iter().map(|change| change.previous_revision).collect();
+        let events: Arc<[Arc<Event>]> = changes.into_iter().map(|change| change.event).collect();
+        let mut by_key = Vec::new();
+        if events.len() > LINEAR_SEARCH_LIMIT {
+            by_key.extend(0..events.len() as u32);
+            by_key.sort_unstable_by(|a, b| {
+                events[*a as usize].kv.key.cmp(&events[*b as usize].kv.key)
+            });
+        }
+        Self { events, previous, by_key: by_key.into() }
+    }
+
+    /// The change of `key`, and the revision of the one before it.
+    pub fn of(&self, key: &[u8]) -> Option<(&Arc<Event>, i64)> {
+        let position = if self.by_key.is_empty() {
+            self.events.iter().position(|event| event.kv.key == key)?
+        } else {
+            let found = self
+                .by_key
+                .binary_search_by(|at| self.events[*at as usize].kv.key.as_ref().cmp(key))
+                .ok()?;
+            self.by_key[found] as usize
+        };
+        Some((&self.events[position], self.previous[position]))
+    }
+
+    /// The same changes without the values they replaced, as a watch from the compact revision
+    /// shows them.
+    pub fn without_previous(&self) -> Self {
+        let strip = |event: &Arc<Event>| Change {
+            event: Arc::new(Event { prev_kv: None, ..Event::clone(event) }),
+            previous_revision: 0,
+        };
+        Self::new(self.events.iter().map(strip).collect())
+    }
+}
+
+/// One version of the key space. Cloning is cheap and shares everything.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Revision of the last change; 1 in an empty store.
+    pub revision: i64,
+    /// Reads below this revision are refused; -1 before the first compaction.
+    pub compacted: i64,
+    pub(super) live: OrdMap<Bytes, Arc<KeyValue>>,
+    pub(super) dead: OrdMap<Bytes, i64>,
+    pub(super) history: OrdMap<i64, Arc<Changes>>,
+    pub(super) leases: OrdMap<i64, Arc<Lease>>,
+    /// Bytes of live keys and values.
+    pub(super) live_bytes: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            revision: 1,
+            compacted: -1,
+            live: OrdMap::new(),
+            dead: OrdMap::new(),
+            history: OrdMap::new(),
+            leases: OrdMap::new(),
+            live_bytes: 0,
+        }
+    }
+}
+
+/// `range` as bounds for the ordered maps, `None` when it is empty.
+pub(super) fn bounds(range: &KeyRange) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+    let key: &[u8] = &range.key;
+    if range.end.is_empty() {
+        return Some((Bound::Included(key), Bound::Included(key)));
+    }
+    if range.end.as_ref() == b"\0" {
+        return Some((Bound::Included(key), Bound::Unbounded));
+    }
+    (key < range.end.as_ref()).then_some((Bound::Included(key), Bound::Excluded(&range.end)))
+}
+
+impl State {
+    /// Refuses a revision that compaction forgot or that is not there yet. 0 or less is "latest".
+    pub fn check_revision(&self, revision: i64) -> Result<(), Error> {
+        if revision > self.revision {
+            return Err(Error::FutureRevision { current_revision: self.revision });
+        }
+        if revision > 0 && revision < self.compacted {
+            return Err(Error::Compacted { compact_revision: self.compacted });
+        }
+        Ok(())
+    }
+
+    /// The latest value of `key`.
+    pub fn get(&self, key: &[u8]) -> Option<&Arc<KeyValue>> {
+        self.live.get(key)
+    }
+
+    /// Live keys of `range` in key order.
+    pub fn live(&self, range: &KeyRange) -> impl Iterator<Item = &Arc<KeyValue>> {
+        bounds(range)
+            .into_iter()
+            .flat_map(|bounds| self.live.range::<_, [u8]>(bounds))
+            .map(|(_, kv)| kv)
+    }
+
+    /// The keys of `range` as they were at `revision`, in key order. The caller has checked the
+    /// revision.
+    pub fn at(&self, range: &KeyRange, revision: i64) -> impl Iterator<Item = KeyValue> {
+        let mut live = self.live(range).peekable();
+        let mut dead = bounds(range)
+            .into_iter()
+            .flat_map(|bounds| self.dead.range::<_, [u8]>(bounds))
+            .peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let take_live = match (live.peek(), dead.peek()) {
+                    (None, None) => return None,
+                    (Some(_), None) => true,
+                    (None, Some(_)) => false,
+                    (Some(kv), Some((key, _))) => kv.key < *key,
+                };
+                let found = if take_live {
+                    let kv = live.next()?;
+                    if kv.mod_revision <= revision {
+                        return Some(KeyValue::clone(kv));
+                    }
+                    self.walk_back(&kv.key, kv.mod_revision, revision)
+                } else {
+                    let (key, tombstone) = dead.next()?;
+                    (*tombstone > revision)
+                        .then(|| self.walk_back(key, *tombstone, revision))
+                        .flatten()
+                };
+                if found.is_some() {
+                    return found;
+                }
+            }
+        })
+    }
+
+    /// The value of `key` at `revision`, given that its change at `changed` is newer.
+    fn walk_back(&self, key: &[u8], mut changed: i64, revision: i64) -> Option<KeyValue> {
+        loop {
+            let (event, previous) = self.history.get(&changed)?.of(key)?;
+            if previous <= revision {
+                return event.prev_kv.clone();
+            }
+            changed = previous;
+        }
+    }
+
+    /// Revisions from `first` on with their changes, oldest first.
+    pub fn changes_from(&self, first: i64) -> impl Iterator<Item = (i64, &Arc<Changes>)> {
+        self.history.range(first..).map(|(revision, changes)| (*revision, changes))
+    }
+
+    pub fn lease(&self, id: i64) -> Option<&Arc<Lease>> {
+        self.leases.get(&id)
+    }
+
+    pub fn leases(&self) -> impl Iterator<Item = (i64, &Arc<Lease>)> {
+        self.leases.iter().map(|(id, lease)| (*id, lease))
+    }
+
+    /// Number of live keys.
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Roughly the bytes of memory that live keys take.
+    pub fn size(&self) -> u64 {
+        self.live_bytes + self.live.len() as u64 * KEY_OVERHEAD
+    }
+}

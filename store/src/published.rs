@@ -1,0 +1,58 @@
+//! What the state machine shows to everyone else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::lease::Keeper;
+use crate::mvcc::{Identity, State};
+use crate::raft::types::{LogId, StoredMembership, term_of};
+use crate::types::*;
+use crate::watch::Hub;
+
+/// The latest applied state with what belongs to it. Written by the state machine alone, read by
+/// anyone without waiting.
+#[derive(Debug)]
+pub struct Published {
+    pub identity: Identity,
+    pub state: Arc<ArcSwap<State>>,
+    pub membership: ArcSwap<StoredMembership>,
+    pub hub: Arc<Hub>,
+    pub keeper: Arc<Keeper>,
+    term: AtomicU64,
+    applied_index: AtomicU64,
+}
+
+impl Published {
+    pub fn new(identity: Identity, state: State, keeper: Arc<Keeper>) -> Self {
+        let state = Arc::new(ArcSwap::from_pointee(state));
+        Self {
+            identity,
+            hub: Hub::new(Arc::clone(&state)),
+            state,
+            membership: ArcSwap::default(),
+            keeper,
+            term: AtomicU64::new(0),
+            applied_index: AtomicU64::new(0),
+        }
+    }
+
+    pub fn publish(&self, state: State, applied: &LogId, membership: &StoredMembership) {
+        if self.membership.load().log_id() != membership.log_id() {
+            self.membership.store(Arc::new(membership.clone()));
+        }
+        self.term.store(term_of(applied), Ordering::Relaxed);
+        self.applied_index.store(applied.index, Ordering::Relaxed);
+        self.state.store(Arc::new(state));
+    }
+
+    /// A header for an answer from `revision`.
+    pub fn header(&self, revision: i64) -> Header {
+        self.identity.header(revision, self.term.load(Ordering::Relaxed))
+    }
+
+    pub fn applied_index(&self) -> u64 {
+        self.applied_index.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,166 @@
+//! The Raft log: unpurged entries in memory for readers, and the WAL behind them where there is
+//! one.
+//!
+//! Ordering: entries are readable when `append` returns and durable when its callback fires. Votes,
+//! truncations and purges pass through the same queue to the WAL as entries do, so the disk sees
+//! one ordered stream. The commit pointer is advisory and rides along with the next append.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use openraft::OptionalSend;
+use openraft::storage::{LogState, RaftLogReader, RaftLogStorage};
+
+use super::types::*;
+
+/// The log of one member. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct LogStore {
+    shared: Arc<Mutex<Log>>,
+}
+
+/// What the log holds.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// Consecutive; the first has the index after `purged`.
+    pub entries: VecDeque<Entry>,
+    pub purged: Option<LogId>,
+    pub vote: Option<Vote>,
+    pub committed: Option<LogId>,
+}
+
+impl Log {
+    fn first_index(&self) -> u64 {
+        self.purged.as_ref().map_or(0, |purged| purged.index + 1)
+    }
+
+    fn position(&self, index: u64) -> usize {
+        usize::try_from(index.saturating_sub(self.first_index())).unwrap_or(usize::MAX)
+    }
+
+    fn last(&self) -> Option<LogId> {
+        self.entries.back().map(|entry| entry.log_id.clone()).or_else(|| self.purged.clone())
+    }
+
+    /// Entries of `[from, to)`, as far as they are there.
+    fn read(&self, from: u64, to: u64) -> Vec<Entry> {
+        let end = self.position(to).min(self.entries.len());
+        let start = self.position(from).min(end);
+        self.entries.range(start..end).cloned().collect()
+    }
+
+    /// Appends one entry, replacing what stood at or after its index.
+    pub fn append(&mut self, entry: Entry) -> io::Result<()> {
+        let position = self.position(entry.log_id.index);
+        if position > self.entries.len() || entry.log_id.index < self.first_index() {
+            return Err(io::Error::other(format!(
+                "entry {} does not follow the log, which ends at {:?}",
+                entry.log_id,
+                self.last()
+            )));
+        }
+        self.entries.truncate(position);
+        self.entries.push_back(entry);
+        Ok(())
+    }
+
+    /// Drops entries after `last`.
+    pub fn truncate_after(&mut self, last: Option<u64>) {
+        let keep = last.map_or(0, |last| self.position(last + 1));
+        self.entries.truncate(keep);
+    }
+
+    /// Drops entries up to and including `upto`.
+    pub fn purge(&mut self, upto: LogId) {
+        if self.purged.as_ref().is_some_and(|purged| purged.index >= upto.index) {
+            return;
+        }
+        let gone = self.position(upto.index + 1).min(self.entries.len());
+        self.entries.drain(..gone);
+        self.purged = Some(upto);
+    }
+}
+
+impl LogStore {
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.shared.lock().expect("no code panics while it holds the log")
+    }
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry>, io::Error> {
+        let from = match range.start_bound() {
+            Bound::Included(index) => *index,
+            Bound::Excluded(index) => index + 1,
+            Bound::Unbounded => 0,
+        };
+        let to = match range.end_bound() {
+            Bound::Included(index) => index + 1,
+            Bound::Excluded(index) => *index,
+            Bound::Unbounded => u64::MAX,
+        };
+        Ok(self.lock().read(from, to))
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        Ok(self.lock().vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
+        let log = self.lock();
+        Ok(LogState { last_purged_log_id: log.purged.clone(), last_log_id: log.last() })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        self.lock().vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        self.lock().committed = committed;
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+        Ok(self.lock().committed.clone())
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: Flushed) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        {
+            let mut log = self.lock();
+            for entry in entries {
+                log.append(entry)?;
+            }
+        }
+        callback.io_completed(Ok(()));
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+        self.lock().truncate_after(last_log_id.map(|last| last.index));
+        Ok(())
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+        self.lock().purge(log_id);
+        Ok(())
+    }
+}

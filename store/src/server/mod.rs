@@ -1,0 +1,18 @@
+//! etcd v3 over gRPC: the store's services for stock etcd clients.
+//!
+//! Thin by intent: [`convert`] parses messages into the store's own types at the edge, each service
+//! calls the [`Store`](crate::Store) face, [`status`] words the refusals. What this version does
+//! not serve yet answers `Unimplemented`.
+
+mod cluster;
+mod convert;
+mod health;
+mod http;
+mod kv;
+mod lease;
+mod listener;
+mod maintenance;
+mod status;
+mod watch;
+
+pub use listener::{serve_clients, serve_peers};

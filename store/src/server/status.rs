@@ -1,0 +1,65 @@
+//! Refusals of the store as gRPC statuses. Clients match code and text.
+
+use tonic::{Code, Status};
+
+use crate::error::Error;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Compacted { .. } | Error::FutureRevision { .. } | Error::LeaseTtlTooLarge => {
+                Code::OutOfRange
+            }
+            Error::EmptyKey
+            | Error::KeyNotFound
+            | Error::ValueProvided
+            | Error::LeaseProvided
+            | Error::DuplicateKey
+            | Error::TooManyOps
+            | Error::RequestTooLarge => Code::InvalidArgument,
+            Error::LeaseNotFound => Code::NotFound,
+            Error::LeaseExists => Code::FailedPrecondition,
+            Error::NoSpace => Code::ResourceExhausted,
+            Error::NoLeader | Error::LeaderChanged | Error::TimedOut | Error::Stopped => {
+                Code::Unavailable
+            }
+            Error::Fatal { .. } => Code::Internal,
+            Error::Remote { code, .. } => Code::from_i32(*code),
+        };
+        Status::new(code, error.to_string())
+    }
+}
+
+/// The answer to what the contract has and this version does not.
+pub(super) fn not_yet(what: &str) -> Status {
+    Status::unimplemented(format!("coracle: {what} is not implemented yet"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_texts_are_those_that_clients_match() {
+        let cases = [
+            (
+                Error::Compacted { compact_revision: 5 },
+                Code::OutOfRange,
+                "etcdserver: mvcc: required revision has been compacted",
+            ),
+            (Error::EmptyKey, Code::InvalidArgument, "etcdserver: key is not provided"),
+            (
+                Error::DuplicateKey,
+                Code::InvalidArgument,
+                "etcdserver: duplicate key given in txn request",
+            ),
+            (Error::LeaseNotFound, Code::NotFound, "etcdserver: requested lease not found"),
+            (Error::LeaseExists, Code::FailedPrecondition, "etcdserver: lease already exists"),
+            (Error::NoLeader, Code::Unavailable, "etcdserver: no leader"),
+        ];
+        for (error, code, text) in cases {
+            let status = Status::from(error);
+            assert_eq!((status.code(), status.message()), (code, text));
+        }
+    }
+}
