@@ -1,10 +1,14 @@
 //! What a Kubernetes API is, as facts and pure functions: resources, schemas, selectors, patches,
 //! validation, Status. No tokio and no IO.
 
+pub mod decode;
 pub mod identity;
 pub mod object;
+pub mod patch;
+pub mod protobuf;
 pub mod quantity;
 pub mod resource;
+pub mod schema;
 pub mod selector;
 pub mod status;
 pub mod validation;

@@ -1,0 +1,12 @@
+//! JSON patch, JSON merge patch and strategic merge patch, as pure functions on JSON values.
+
+mod error;
+mod json;
+mod merge;
+mod order;
+mod strategic;
+
+pub use error::PatchError;
+pub use json::json;
+pub use merge::merge;
+pub use strategic::strategic;
