@@ -1,7 +1,10 @@
 //! The node agent: runs the pods that are bound to its node.
 
+pub mod config;
 pub mod image;
+pub mod node;
 pub mod pod;
 pub mod probe;
+pub mod rest;
 pub mod runtime;
 pub mod volume;

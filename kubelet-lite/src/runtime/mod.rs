@@ -7,7 +7,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::mpsc;
+
+pub mod events;
+pub mod hollow;
+pub mod kind;
+
+pub use kind::RuntimeKind;
 
 /// What a pod sandbox is asked to be.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +104,8 @@ pub struct ContainerConfig {
     pub name: String,
     /// Counts starts of this container in its pod, from 0 (the restart count).
     pub attempt: u32,
-    /// Image reference as the pod names it; it is present already.
+    /// Image reference as the pod names it; it is present already. `Container::image` gives back
+    /// exactly this text: a container whose image differs from its pod's is replaced.
     pub image: String,
     /// Replaces the image's entrypoint when not empty.
     pub command: Vec<String>,
@@ -156,6 +164,14 @@ pub struct Image {
     /// Numeric user from the image's config, if it names one.
     pub uid: Option<i64>,
     pub username: Option<String>,
+}
+
+/// What a command in a container printed and how it ended.
+#[derive(Clone, Debug, Default)]
+pub struct ExecOutput {
+    pub exit_code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
 }
 
 /// Something changed in a pod: look again.
@@ -223,6 +239,44 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Containers of every pod, or of one sandbox.
     async fn list_containers(&self, sandbox_id: Option<&str>) -> Result<Vec<Container>, Error>;
+
+    /// Everything of one pod, by its uid. Asked far more often than the lists: a runtime with many
+    /// pods should answer without going through all of them.
+    async fn pod(&self, uid: &str) -> Result<(Vec<Sandbox>, Vec<Container>), Error> {
+        let mut sandboxes = self.list_pod_sandboxes().await?;
+        sandboxes.retain(|sandbox| sandbox.uid == uid);
+        let mut containers = Vec::new();
+        for sandbox in &sandboxes {
+            containers.extend(self.list_containers(Some(&sandbox.id)).await?);
+        }
+        Ok((sandboxes, containers))
+    }
+
+    /// Runs a command in a running container and waits for its end, `timeout` at most.
+    async fn exec_sync(
+        &self,
+        id: &str,
+        _command: &[String],
+        _timeout: std::time::Duration,
+    ) -> Result<ExecOutput, Error> {
+        let reason = format!("container {id}: {} cannot exec yet", self.version());
+        Err(Error::Failed { operation: "exec", reason })
+    }
+
+    /// True if nothing really runs: then no volume, environment or log file is made.
+    fn pretends(&self) -> bool {
+        false
+    }
+
+    /// True if seccomp profiles are applied. A pod that asks for one is refused otherwise.
+    fn applies_seccomp(&self) -> bool {
+        false
+    }
+
+    /// A container's log in CRI format, where it is not in the file at `log_path`.
+    fn log(&self, _container: &Container) -> Option<Bytes> {
+        None
+    }
 
     async fn image_status(&self, image: &str) -> Result<Option<Image>, Error>;
 

@@ -1,0 +1,3 @@
+//! Volumes: what pods name (`spec`).
+
+pub mod spec;
