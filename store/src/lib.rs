@@ -14,6 +14,7 @@ mod open_error;
 mod published;
 mod raft;
 mod reply;
+pub mod server;
 pub mod snapshot;
 mod types;
 mod watch;

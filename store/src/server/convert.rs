@@ -109,9 +109,7 @@ fn request_op(op: pb::RequestOp, depth: usize) -> Result<RequestOp, Status> {
         Some(Request::RequestDeleteRange(request)) => {
             Ok(RequestOp::DeleteRange(delete_request(request)?))
         }
-        Some(Request::RequestTxn(request)) => {
-            Ok(RequestOp::Txn(txn_at_depth(request, depth + 1)?))
-        }
+        Some(Request::RequestTxn(request)) => Ok(RequestOp::Txn(txn_at_depth(request, depth + 1)?)),
         // As etcd words an operation that names nothing.
         None => Err(Error::KeyNotFound.into()),
     }
@@ -137,9 +135,7 @@ fn compare(compare: pb::Compare) -> Result<Compare, Status> {
             CompareTarget::CreateRevision(value)
         }
         (PbTarget::Create, _) => CompareTarget::CreateRevision(0),
-        (PbTarget::Mod, Some(TargetUnion::ModRevision(value))) => {
-            CompareTarget::ModRevision(value)
-        }
+        (PbTarget::Mod, Some(TargetUnion::ModRevision(value))) => CompareTarget::ModRevision(value),
         (PbTarget::Mod, _) => CompareTarget::ModRevision(0),
         (PbTarget::Value, Some(TargetUnion::Value(value))) => CompareTarget::Value(value),
         (PbTarget::Value, _) => CompareTarget::Value(bytes::Bytes::new()),
@@ -179,10 +175,7 @@ pub(super) fn range_response(response: RangeResponse) -> pb::RangeResponse {
 }
 
 pub(super) fn put_response(response: PutResponse) -> pb::PutResponse {
-    pb::PutResponse {
-        header: header(response.header),
-        prev_kv: response.prev_kv.map(key_value),
-    }
+    pb::PutResponse { header: header(response.header), prev_kv: response.prev_kv.map(key_value) }
 }
 
 pub(super) fn delete_response(response: DeleteRangeResponse) -> pb::DeleteRangeResponse {

@@ -14,18 +14,12 @@ use crate::types::RangeRequest;
 use crate::{ETCD_VERSION, KeyRange, Store};
 
 pub(super) fn router(store: Arc<dyn Store>) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/version", get(version))
-        .with_state(store)
+    Router::new().route("/health", get(health)).route("/version", get(version)).with_state(store)
 }
 
 /// For the peer port: what etcd's peers ask each other over HTTP.
 pub(super) fn peer_router(store: Arc<dyn Store>) -> Router {
-    Router::new()
-        .route("/version", get(version))
-        .route("/members", get(members))
-        .with_state(store)
+    Router::new().route("/version", get(version)).route("/members", get(members)).with_state(store)
 }
 
 fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response {

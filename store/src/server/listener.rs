@@ -22,11 +22,11 @@ use tonic::service::Routes;
 
 use super::cluster::ClusterService;
 use super::health::HealthService;
+use super::http;
 use super::kv::KvService;
 use super::lease::LeaseService;
 use super::maintenance::MaintenanceService;
 use super::watch::WatchService;
-use super::http;
 use crate::{Embedded, Store};
 
 /// etcd's request limit of 1.5 MiB, and room for the message around it.

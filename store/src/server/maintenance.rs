@@ -46,9 +46,7 @@ impl Maintenance for MaintenanceService {
         &self,
         _request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        let header = self.0.status().await?.header;
-        let snapshot = self.0.snapshot().await?;
-        Ok(Response::new(Box::pin(super::snapshot::blobs(snapshot, convert::header(header)))))
+        Err(status::not_yet("Snapshot"))
     }
 
     /// There are no alarms yet, so none is listed and none can be disarmed.

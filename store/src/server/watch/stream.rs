@@ -20,9 +20,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::open::{OpenWatch, Wanted};
+use crate::Store;
 use crate::server::convert;
 use crate::types::*;
-use crate::Store;
 
 /// As etcd: word of the revision on quiet watches about every ten minutes.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(600);
@@ -80,7 +80,7 @@ impl WatchStream {
         }
     }
 
-    async fn send(&self, response: pb::WatchResponse) -> Result<(), Gone> {
+    async fn send(&mut self, response: pb::WatchResponse) -> Result<(), Gone> {
         self.answers.send(Ok(response)).await.map_err(|_| Gone)
     }
 
@@ -103,7 +103,9 @@ impl WatchStream {
             return self.refuse("etcdserver: mvcc: watcher range is empty or reversed").await;
         };
         let Some(id) = self.choose_id(create.watch_id) else {
-            return self.refuse("etcdserver: mvcc: duplicate watch ID provided on the WatchStream").await;
+            return self
+                .refuse("etcdserver: mvcc: duplicate watch ID provided on the WatchStream")
+                .await;
         };
         let request = WatchRequest { range, start_revision: create.start_revision };
         let watcher = match self.store.watch(request).await {
@@ -153,7 +155,7 @@ impl WatchStream {
         Some(self.next_id - 1)
     }
 
-    async fn refuse(&self, reason: &str) -> Result<(), Gone> {
+    async fn refuse(&mut self, reason: &str) -> Result<(), Gone> {
         self.send(pb::WatchResponse {
             header: self.header(self.store.current_revision()),
             watch_id: NO_WATCH,
@@ -199,8 +201,7 @@ impl WatchStream {
             Some(WatchItem::Progress { revision }) => {
                 if std::mem::take(&mut watch.owes_periodic) {
                     let header = self.header(revision);
-                    let response =
-                        pb::WatchResponse { header, watch_id: id, ..Default::default() };
+                    let response = pb::WatchResponse { header, watch_id: id, ..Default::default() };
                     self.send(response).await?;
                 }
                 self.passed(id, revision).await
@@ -233,7 +234,7 @@ impl WatchStream {
     }
 
     async fn send_events(
-        &self,
+        &mut self,
         watch_id: i64,
         revision: i64,
         events: Vec<store_proto::mvccpb::Event>,
@@ -348,7 +349,10 @@ mod tests {
         assert!(watched_range(&bytes(b"a"), &bytes(b"a")).is_none());
         assert!(watched_range(&bytes(b"a"), &bytes(b"")).is_some());
         assert!(watched_range(&bytes(b"b"), &bytes(b"\0")).is_some());
-        assert_eq!(watched_range(&bytes(b""), &bytes(b"\0")).map(|range| range.key), Some(bytes(b"\0")));
+        assert_eq!(
+            watched_range(&bytes(b""), &bytes(b"\0")).map(|range| range.key),
+            Some(bytes(b"\0"))
+        );
     }
 
     #[test]
