@@ -11,6 +11,9 @@ mod json;
 mod tree;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use body::{Decoded, Format, decode};
 pub use error::DecodeError;
 pub(crate) use json::json_within;

@@ -11,5 +11,8 @@ mod message;
 mod well_known;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use envelope::decode;
 pub use error::DecodeError;
