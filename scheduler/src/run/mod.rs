@@ -1,0 +1,9 @@
+//! The scheduler at work: feeds cluster and queue, performs what is decided.
+
+mod bind;
+mod core;
+mod feed;
+mod report;
+mod service;
+
+pub use service::{Config, run};
