@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::{Clock, TokioClock};
+use crate::disk::{Disk, OsDisk};
+use crate::wal::SEGMENT_BYTES;
 
 /// etcd's limit on a request, 1.5 MiB.
 pub const DEFAULT_MAX_REQUEST_BYTES: usize = 3 * 512 * 1024;
@@ -24,7 +26,13 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// Greatest number of compares or operations in a transaction.
     pub max_txn_ops: usize,
+    /// Size of a WAL segment, in bytes.
+    pub wal_segment_bytes: usize,
+    /// Whether writes wait for the disk. Off, a crash of the machine (not of the process alone)
+    /// loses what was acknowledged shortly before.
+    pub fsync: bool,
     pub clock: Arc<dyn Clock>,
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Config {
@@ -36,7 +44,10 @@ impl Default for Config {
             peer_urls: Vec::new(),
             max_request_bytes: DEFAULT_MAX_REQUEST_BYTES,
             max_txn_ops: DEFAULT_MAX_TXN_OPS,
+            wal_segment_bytes: SEGMENT_BYTES,
+            fsync: true,
             clock: TokioClock::shared(),
+            disk: OsDisk::shared(),
         }
     }
 }

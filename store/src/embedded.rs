@@ -1,6 +1,7 @@
 //! This process's own member of the store.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
 use crate::config::Config;
+use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::lease::Keeper;
 use crate::mvcc::{Identity, Machine, State};
@@ -23,6 +25,7 @@ use crate::raft::network::Alone;
 use crate::raft::tuning;
 use crate::raft::types::{Answer, MemberNode, Proposal, TypeConfig};
 use crate::reply::Reply;
+use crate::wal::{self, Wal};
 
 /// etcd's request timeout: 5 s and twice the election timeout.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
@@ -38,6 +41,15 @@ pub struct Embedded {
     failed: watch::Sender<Option<String>>,
     stop: CancellationToken,
     expiry: Mutex<Option<JoinHandle<()>>>,
+    /// `None` for a member in memory.
+    disk: Option<OnDisk>,
+}
+
+/// What a member with files holds.
+struct OnDisk {
+    dir: DataDir,
+    /// Taken at shutdown.
+    wal: Mutex<Option<Wal>>,
 }
 
 impl std::fmt::Debug for Embedded {
@@ -50,19 +62,27 @@ impl Embedded {
     /// Opens the member that `config` describes, creating it on first use. Returns when it has
     /// applied everything it ever acknowledged and takes writes.
     pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
-        let identity = Identity { cluster_id: random_id(), member_id: random_id() };
+        let failed = watch::Sender::new(None);
+        let (identity, log, disk) = match &config.data_dir {
+            None => (new_identity(), LogStore::default(), None),
+            Some(path) => {
+                let (log, disk) = open_files(path, &config, &failed)?;
+                (disk.dir.identity, log, Some(disk))
+            }
+        };
         let keeper = Arc::new(Keeper::new(Arc::clone(&config.clock)));
         let state = State::default();
         let published = Arc::new(Published::new(identity, state.clone(), keeper));
         let machine = StateMachine::new(Machine::new(identity, state), Arc::clone(&published));
-        let raft = start_raft(&config, identity, LogStore::default(), machine).await?;
+        let raft = start_raft(&config, identity, log, machine).await?;
         let store = Arc::new(Self {
             config,
             published,
             raft,
-            failed: watch::Sender::new(None),
+            failed,
             stop: CancellationToken::new(),
             expiry: Mutex::new(None),
+            disk,
         });
         store.start_expiry();
         Ok(store)
@@ -108,6 +128,19 @@ impl Embedded {
             tracing::warn!(%error, "raft core ended abnormally");
         }
         self.published.hub.close();
+        if let Some(disk) = &self.disk {
+            let wal = disk.wal.lock().expect("no code panics while it holds the wal").take();
+            if let Some(wal) = wal {
+                wal.stop().await;
+            }
+            disk.dir.release();
+        }
+    }
+
+    /// Bytes on disk, `None` for a member in memory.
+    pub(crate) fn disk_bytes(&self) -> Option<u64> {
+        let wal = self.disk.as_ref()?.wal.lock().expect("no code panics while it holds the wal");
+        wal.as_ref().map(Wal::bytes)
     }
 
     /// Becomes `Some(reason)` when the member has failed for good (a disk error, say) and must be
@@ -172,8 +205,28 @@ impl Embedded {
     }
 }
 
-fn random_id() -> u64 {
-    rand::random::<u64>() | 1 // Never 0, which means "none".
+/// Ids for a new cluster of one member.
+pub(crate) fn new_identity() -> Identity {
+    let id = || rand::random::<u64>().max(1); // 0 means "none".
+    Identity { cluster_id: id(), member_id: id() }
+}
+
+/// Takes hold of the data directory and reads the log back.
+fn open_files(
+    path: &Path,
+    config: &Config,
+    failed: &watch::Sender<Option<String>>,
+) -> Result<(LogStore, OnDisk), OpenError> {
+    let dir = DataDir::open(path, new_identity)?;
+    let options = wal::Options {
+        disk: Arc::clone(&config.disk),
+        segment_bytes: config.wal_segment_bytes,
+        fsync: config.fsync,
+        failed: failed.clone(),
+    };
+    let recovered = wal::recover(&dir.wal(), options)?;
+    let log = LogStore::recovered(recovered.log, recovered.wal.clone());
+    Ok((log, OnDisk { dir, wal: Mutex::new(Some(recovered.wal)) }))
 }
 
 async fn start_raft(

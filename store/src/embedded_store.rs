@@ -146,7 +146,7 @@ impl Store for Embedded {
         Ok(Status {
             header: self.published.header(state.revision),
             version: ETCD_VERSION.into(),
-            db_size: in_use,
+            db_size: self.disk_bytes().map_or(in_use, |bytes| bytes as i64),
             db_size_in_use: in_use,
             leader: leader.unwrap_or(0),
             raft_index: last_log_index.unwrap_or(0),

@@ -4,6 +4,8 @@ mod clock;
 mod command;
 mod config;
 pub mod conformance;
+mod data_dir;
+mod disk;
 mod embedded;
 mod embedded_store;
 mod error;
@@ -17,17 +19,22 @@ mod reply;
 pub mod server;
 pub mod snapshot;
 mod types;
+mod wal;
 mod watch;
 
 pub use clock::{Clock, Instant, TokioClock};
 pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS};
 pub use embedded::Embedded;
 pub use embedded_store::ETCD_VERSION;
+pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::Error;
 pub use face::{Store, WATCH_CHANNEL_CAPACITY, Watcher};
 pub use open_error::OpenError;
 pub use types::*;
+pub use wal::WalError;
 pub use watch::Progress;
 
 #[cfg(test)]
 mod embedded_test;
+#[cfg(test)]
+mod restart_test;

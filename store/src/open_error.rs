@@ -3,16 +3,33 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::wal::WalError;
+
 /// Each tells what is wrong with which file, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "data directory {dir} is in use by process {pid}; stop that process or use another directory",
+        "data directory {dir} is in use by process {pid}; stop that process or use another \
+         directory",
         dir = .dir.display()
     )]
     Locked { dir: PathBuf, pid: String },
+    #[error(
+        "{path} does not belong to a store; use an empty directory or the one the store was \
+         created in",
+        path = .path.display()
+    )]
+    Foreign { path: PathBuf },
+    #[error(
+        "{path} has data format {format}, which this version does not know; use the version that \
+         wrote it",
+        path = .path.display()
+    )]
+    UnknownFormat { path: PathBuf, format: u64 },
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Wal(#[from] WalError),
     #[error("store did not start: {reason}")]
     Raft { reason: String },
 }

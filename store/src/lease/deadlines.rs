@@ -28,10 +28,9 @@ impl Deadlines {
         }
     }
 
-    /// Whole seconds left, rounded up as etcd's clients expect; `None` for a lease not kept here.
+    /// Whole seconds left, rounded down as in etcd; `None` for a lease not kept here.
     pub fn remaining(&self, id: i64, now: Instant) -> Option<i64> {
-        let left = self.by_id.get(&id)?.saturating_since(now);
-        i64::try_from(left.as_secs() + u64::from(left.subsec_nanos() > 0)).ok()
+        i64::try_from(self.by_id.get(&id)?.saturating_since(now).as_secs()).ok()
     }
 
     /// The next deadline, whether passed or not.

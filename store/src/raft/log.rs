@@ -15,11 +15,14 @@ use openraft::OptionalSend;
 use openraft::storage::{LogState, RaftLogReader, RaftLogStorage};
 
 use super::types::*;
+use crate::wal::{Done, FlushedCallback, Record, Wal};
 
 /// The log of one member. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct LogStore {
     shared: Arc<Mutex<Log>>,
+    /// `None` keeps the log in memory only.
+    wal: Option<Wal>,
 }
 
 /// What the log holds.
@@ -30,6 +33,8 @@ pub struct Log {
     pub purged: Option<LogId>,
     pub vote: Option<Vote>,
     pub committed: Option<LogId>,
+    /// Whether `committed` moved since it last went to the WAL.
+    pub committed_moved: bool,
 }
 
 impl Log {
@@ -85,6 +90,18 @@ impl Log {
 }
 
 impl LogStore {
+    /// A log recovered from a WAL, which takes what follows.
+    pub fn recovered(log: Log, wal: Wal) -> Self {
+        Self { shared: Arc::new(Mutex::new(log)), wal: Some(wal) }
+    }
+
+    async fn write(&self, record: Record) -> io::Result<()> {
+        match &self.wal {
+            Some(wal) => wal.write(vec![record]).await,
+            None => Ok(()),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.shared.lock().expect("no code panics while it holds the log")
     }
@@ -127,11 +144,13 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         self.lock().vote = Some(*vote);
-        Ok(())
+        self.write(Record::Vote(*vote)).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
-        self.lock().committed = committed;
+        let mut log = self.lock();
+        log.committed = committed;
+        log.committed_moved = true;
         Ok(())
     }
 
@@ -144,23 +163,34 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        let mut records = Vec::new();
         {
             let mut log = self.lock();
+            if self.wal.is_some() && std::mem::take(&mut log.committed_moved) {
+                records.extend(log.committed.clone().map(Record::Committed));
+            }
             for entry in entries {
+                if self.wal.is_some() {
+                    records.push(Record::Entry(entry.clone()));
+                }
                 log.append(entry)?;
             }
         }
-        callback.io_completed(Ok(()));
+        match &self.wal {
+            Some(wal) => wal.submit(records, Done::Flushed(FlushedCallback(callback))).await,
+            None => callback.io_completed(Ok(())),
+        }
         Ok(())
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
-        self.lock().truncate_after(last_log_id.map(|last| last.index));
-        Ok(())
+        let last = last_log_id.map(|last| last.index);
+        self.lock().truncate_after(last);
+        self.write(Record::TruncateAfter(last)).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        self.lock().purge(log_id);
-        Ok(())
+        self.lock().purge(log_id.clone());
+        self.write(Record::Purge(log_id)).await
     }
 }

@@ -1,0 +1,85 @@
+//! The disk as the WAL sees it: injected, so that tests can make it fail.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens files for writing.
+pub trait Disk: fmt::Debug + Send + Sync + 'static {
+    /// Creates a file of `length` zero bytes whose space is reserved, durable with its directory
+    /// entry when this returns. Fails if it exists.
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens an existing file for writing.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Removes a file. Not durable until something else syncs the directory, which is fine: a
+    /// file that comes back holds nothing that matters.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// A file open for writing.
+pub trait DiskFile: fmt::Debug + Send {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Returns when everything written so far is on stable storage.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The machine's own disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsDisk;
+
+impl OsDisk {
+    pub fn shared() -> Arc<dyn Disk> {
+        Arc::new(Self)
+    }
+}
+
+impl Disk for OsDisk {
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        reserve(&file, length)?;
+        file.sync_all()?;
+        if let Some(dir) = path.parent() {
+            sync_dir(dir)?;
+        }
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(OpenOptions::new().write(true).open(path)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+}
+
+impl DiskFile for File {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// Reserves space, so that later writes neither grow the file nor run out of room. Where the file
+/// system cannot, the file only gets its length.
+fn reserve(file: &File, length: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, length) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(length),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes creations, renames and removals in `dir` durable.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}

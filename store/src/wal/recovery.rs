@@ -1,0 +1,309 @@
+//! Reads the WAL back at start.
+//!
+//! A write that was under way when the machine stopped leaves a *torn tail*: records of the last
+//! group, some of them damaged. None of that group was acknowledged, so the log ends before the
+//! first damaged record. Damage anywhere else is refused, since what follows it was acknowledged:
+//! - in a segment that has a successor, because a successor is only begun once its predecessor is
+//!   synced to its seal;
+//! - in the last segment, when a later record belongs to a group that began after the damage, because
+//!   a group is only written once the one before it is synced.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::record::{self, ALIGNMENT, Place, Record};
+use super::segment::{self, BadHeader};
+use super::writer::{Options, Position, SegmentInfo, Wal};
+use crate::raft::log::Log;
+use crate::raft::types::*;
+
+/// Why a WAL was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum WalError {
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "write-ahead log is damaged in {path} at offset {offset}: {reason}; restore the data \
+         directory from a snapshot",
+        path = .path.display()
+    )]
+    Corrupt { path: PathBuf, offset: usize, reason: String },
+    #[error(
+        "{path} is not part of a write-ahead log; is this the right data directory?",
+        path = .path.display()
+    )]
+    Foreign { path: PathBuf },
+    #[error(
+        "{path} has write-ahead log format {format}, which this version does not know; use the \
+         version that wrote it",
+        path = .path.display()
+    )]
+    UnknownFormat { path: PathBuf, format: u8 },
+}
+
+/// A WAL read back and ready to be written on.
+#[derive(Debug)]
+pub struct Recovered {
+    pub log: Log,
+    pub wal: Wal,
+    /// Bytes cut off the end because their write had not finished.
+    pub torn_bytes: usize,
+}
+
+/// Reads the WAL in `dir` (which exists), and opens it for writing. An empty directory is an empty
+/// log.
+pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
+    let mut sequences = list(dir)?;
+    let mut replay = Replay::default();
+    let mut segments = Vec::new();
+    let mut position = None;
+    let mut torn_bytes = 0;
+    for (at, sequence) in sequences.iter().enumerate() {
+        if at > 0 && *sequence != sequences[at - 1] + 1 {
+            let path = segment::path(dir, sequences[at - 1] + 1);
+            let reason = "the segment is missing".to_owned();
+            return Err(WalError::Corrupt { path, offset: 0, reason });
+        }
+    }
+    if let Some(last) = sequences.last().copied()
+        && discard_unfinished(dir, last, &options)?
+    {
+        sequences.pop();
+    }
+    for (at, sequence) in sequences.iter().enumerate() {
+        let is_last = at + 1 == sequences.len();
+        let path = segment::path(dir, *sequence);
+        let read = Segment::read(path, *sequence)?;
+        let end = read.replay(is_last, &mut replay)?;
+        segments.push(SegmentInfo { sequence: *sequence, last_index: end.last_index });
+        if is_last && !end.sealed {
+            torn_bytes = end.torn_bytes;
+            let file = clear_tail(&read, &end, &options)?;
+            position = Some(Position { file, salt: read.header.salt, offset: end.offset, length: read.bytes.len() });
+        }
+    }
+    let first = sequences.first().map_or_else(PathBuf::new, |first| segment::path(dir, *first));
+    let log = replay.finish(&first)?;
+    let wal = Wal::start(dir.to_owned(), options, segments, position, &log)
+        .map_err(|source| WalError::Io { action: "start the writer of", path: dir.into(), source })?;
+    Ok(Recovered { log, wal, torn_bytes })
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
+    let path = path.to_owned();
+    move |source| WalError::Io { action, path, source }
+}
+
+/// The sequences present, in order.
+fn list(dir: &Path) -> Result<Vec<u64>, WalError> {
+    let mut sequences = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(io_error("list", dir))? {
+        let path = entry.map_err(io_error("list", dir))?.path();
+        match segment::sequence_of(&path) {
+            Some(sequence) => sequences.push(sequence),
+            None => return Err(WalError::Foreign { path }),
+        }
+    }
+    sequences.sort_unstable();
+    Ok(sequences)
+}
+
+/// Removes a last segment that was being created when the machine stopped: nothing in it was ever
+/// acknowledged.
+fn discard_unfinished(dir: &Path, sequence: u64, options: &Options) -> Result<bool, WalError> {
+    let path = segment::path(dir, sequence);
+    let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
+    let begun = bytes.iter().skip(segment::HEADER).any(|byte| *byte != 0);
+    let readable = !matches!(
+        segment::Header::decode(&bytes),
+        Err(BadHeader::Absent | BadHeader::Damaged)
+    );
+    if begun || readable {
+        return Ok(false);
+    }
+    options.disk.remove(&path).map_err(io_error("remove", &path))?;
+    Ok(true)
+}
+
+/// Overwrites a torn tail with zeros, so that no record of it can ever be taken for a later one.
+fn clear_tail(
+    segment: &Segment,
+    end: &End,
+    options: &Options,
+) -> Result<Box<dyn crate::disk::DiskFile>, WalError> {
+    let file = options.disk.open(&segment.path).map_err(io_error("open", &segment.path))?;
+    if end.torn_bytes > 0 {
+        tracing::warn!(
+            path = %segment.path.display(),
+            offset = end.offset,
+            bytes = end.torn_bytes,
+            "the last write had not finished; it was never acknowledged and is dropped"
+        );
+        file.write_at(&vec![0; end.torn_bytes], end.offset as u64)
+            .and_then(|()| file.sync())
+            .map_err(io_error("clear the end of", &segment.path))?;
+    }
+    Ok(file)
+}
+
+/// A segment in memory.
+struct Segment {
+    path: PathBuf,
+    header: segment::Header,
+    bytes: Vec<u8>,
+}
+
+/// Where a segment's records end.
+struct End {
+    offset: usize,
+    sealed: bool,
+    torn_bytes: usize,
+    last_index: Option<u64>,
+}
+
+impl Segment {
+    fn read(path: PathBuf, sequence: u64) -> Result<Self, WalError> {
+        let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
+        let corrupt = |reason: &str| WalError::Corrupt {
+            path: path.clone(),
+            offset: 0,
+            reason: reason.to_owned(),
+        };
+        match segment::Header::decode(&bytes) {
+            Ok(header) if header.sequence == sequence => Ok(Self { path, header, bytes }),
+            Ok(_) => Err(corrupt("the file is another segment's, renamed")),
+            Err(BadHeader::UnknownFormat(format)) => Err(WalError::UnknownFormat { path, format }),
+            Err(BadHeader::Absent | BadHeader::Damaged) => {
+                Err(corrupt("the segment header is damaged"))
+            }
+        }
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        Place { salt: self.header.salt, offset }
+    }
+
+    fn corrupt(&self, offset: usize, reason: impl Into<String>) -> WalError {
+        WalError::Corrupt { path: self.path.clone(), offset, reason: reason.into() }
+    }
+
+    /// Feeds the records to `replay` up to the seal, the end, or a torn tail.
+    fn replay(&self, is_last: bool, replay: &mut Replay) -> Result<End, WalError> {
+        let mut offset = segment::HEADER;
+        let mut last_index = None;
+        loop {
+            let place = self.place(offset);
+            let Some((header, body)) = record::Header::read(&self.bytes, place)
+                .and_then(|header| Some((header, header.body(&self.bytes, place)?)))
+            else {
+                let torn_bytes = self.check_tail(offset, is_last)?;
+                return Ok(End { offset, sealed: false, torn_bytes, last_index });
+            };
+            let record = record::decode(header.kind, body).ok_or_else(|| {
+                self.corrupt(offset, format!("record kind {} is unknown", header.kind))
+            })?;
+            offset += header.size();
+            if record == Record::Seal {
+                return Ok(End { offset, sealed: true, torn_bytes: 0, last_index });
+            }
+            if let Record::Entry(entry) = &record {
+                last_index = last_index.max(Some(entry.log_id.index));
+            }
+            replay.apply(record).map_err(|reason| self.corrupt(place.offset, reason))?;
+        }
+    }
+
+    /// Decides what the bytes from `end` on are: nothing, a torn tail (its length), or damage.
+    fn check_tail(&self, end: usize, is_last: bool) -> Result<usize, WalError> {
+        if !is_last {
+            return Err(self.corrupt(end, "a record is damaged and later segments follow"));
+        }
+        let tail = &self.bytes[end.min(self.bytes.len())..];
+        let Some(last) = tail.iter().rposition(|byte| *byte != 0) else { return Ok(0) };
+        let later = (end + ALIGNMENT..end + last + 1).step_by(ALIGNMENT);
+        for offset in later {
+            let acknowledged = record::Header::read(&self.bytes, self.place(offset))
+                .is_some_and(|header| header.group > end);
+            if acknowledged {
+                let reason = format!("a record is damaged and valid ones follow at {offset}");
+                return Err(self.corrupt(end, reason));
+            }
+        }
+        Ok(last + 1)
+    }
+}
+
+/// The facts read so far.
+#[derive(Default)]
+struct Replay {
+    entries: VecDeque<Entry>,
+    purged: Option<LogId>,
+    vote: Option<Vote>,
+    committed: Option<LogId>,
+}
+
+impl Replay {
+    fn apply(&mut self, record: Record) -> Result<(), String> {
+        match record {
+            Record::Entry(entry) => self.append(entry)?,
+            Record::Vote(vote) => self.vote = Some(vote),
+            Record::TruncateAfter(last) => {
+                let gone = |entry: &Entry| last.is_none_or(|last| entry.log_id.index > last);
+                while self.entries.back().is_some_and(gone) {
+                    self.entries.pop_back();
+                }
+            }
+            Record::Purge(upto) => {
+                while self.entries.front().is_some_and(|entry| entry.log_id.index <= upto.index) {
+                    self.entries.pop_front();
+                }
+                self.purged = self.purged.take().max(Some(upto));
+            }
+            Record::Committed(log_id) => self.committed = Some(log_id),
+            Record::Seal => {}
+        }
+        Ok(())
+    }
+
+    /// Entries follow each other. The first may stand anywhere: what was before it may be purged
+    /// by a record still to come.
+    fn append(&mut self, entry: Entry) -> Result<(), String> {
+        let index = entry.log_id.index;
+        while self.entries.back().is_some_and(|last| last.log_id.index >= index) {
+            self.entries.pop_back();
+        }
+        match self.entries.back() {
+            Some(last) if last.log_id.index + 1 != index => {
+                Err(format!("entry {index} follows entry {}", last.log_id.index))
+            }
+            _ => {
+                self.entries.push_back(entry);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self, first_segment: &Path) -> Result<Log, WalError> {
+        let next = self.purged.as_ref().map_or(0, |purged| purged.index + 1);
+        while self.entries.front().is_some_and(|entry| entry.log_id.index < next) {
+            self.entries.pop_front();
+        }
+        if let Some(first) = self.entries.front()
+            && first.log_id.index != next
+        {
+            return Err(WalError::Corrupt {
+                path: first_segment.to_owned(),
+                offset: segment::HEADER,
+                reason: format!("entries {next} to {} are missing", first.log_id.index - 1),
+            });
+        }
+        Ok(Log {
+            entries: self.entries,
+            purged: self.purged,
+            vote: self.vote,
+            committed: self.committed,
+            committed_moved: false,
+        })
+    }
+}

@@ -1,0 +1,366 @@
+//! The writer thread: groups what is queued, writes it once, syncs it once.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::record::{self, Record};
+use super::segment;
+use crate::disk::{Disk, DiskFile};
+use crate::raft::log::Log;
+use crate::raft::types::*;
+
+/// Jobs that may wait for the writer. Raft's core waits when it is full.
+const QUEUE: usize = 1024;
+
+/// A group closes when it holds this many bytes: more would only add latency.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Default size of a segment. Small enough that purging gives space back soon on a small machine.
+pub const SEGMENT_BYTES: usize = 16 << 20;
+
+/// Settings of a WAL.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub disk: Arc<dyn Disk>,
+    pub segment_bytes: usize,
+    /// Whether to sync. Off, a crash of the machine (not of the process) loses data.
+    pub fsync: bool,
+    /// Told the reason when the WAL fails for good.
+    pub failed: watch::Sender<Option<String>>,
+}
+
+/// Whom to tell when a job is durable.
+#[derive(Debug)]
+pub enum Done {
+    Flushed(FlushedCallback),
+    Caller(oneshot::Sender<io::Result<()>>),
+}
+
+/// openraft's callback, which has no `Debug` of its own.
+pub struct FlushedCallback(pub Flushed);
+
+impl std::fmt::Debug for FlushedCallback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FlushedCallback")
+    }
+}
+
+impl Done {
+    fn tell(self, result: io::Result<()>) {
+        match self {
+            Self::Flushed(FlushedCallback(callback)) => callback.io_completed(result),
+            // A caller that went away needs no answer.
+            Self::Caller(caller) => drop(caller.send(result)),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Message {
+    Write(Job),
+    /// Write what is queued before this, then end.
+    Stop,
+}
+
+#[derive(Debug)]
+struct Job {
+    records: Vec<Record>,
+    done: Done,
+}
+
+/// A segment on disk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SegmentInfo {
+    pub(super) sequence: u64,
+    /// Greatest index of its entries.
+    pub(super) last_index: Option<u64>,
+}
+
+/// Where the next record goes.
+#[derive(Debug)]
+pub(super) struct Position {
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) salt: u64,
+    pub(super) offset: usize,
+    pub(super) length: usize,
+}
+
+/// A handle to the writer. Clones share it; [`Wal::stop`] ends it.
+#[derive(Clone, Debug)]
+pub struct Wal {
+    jobs: mpsc::Sender<Message>,
+    bytes: Arc<AtomicU64>,
+    thread: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Wal {
+    pub(super) fn start(
+        dir: PathBuf,
+        options: Options,
+        segments: Vec<SegmentInfo>,
+        position: Option<Position>,
+        log: &Log,
+    ) -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let bytes = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            dir,
+            options,
+            segments,
+            position,
+            checkpoint: Checkpoint {
+                vote: log.vote,
+                purged: log.purged.clone(),
+                committed: log.committed.clone(),
+            },
+            owes_checkpoint: true,
+            buffer: Vec::new(),
+            bytes: Arc::clone(&bytes),
+            failure: None,
+        };
+        writer.count_bytes();
+        let thread = std::thread::Builder::new()
+            .name("store-wal".into())
+            .spawn(move || writer.run(queue))?;
+        Ok(Self { jobs, bytes, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
+    }
+
+    /// Queues records. `done` is told when they are durable, in the order of submission.
+    pub async fn submit(&self, records: Vec<Record>, done: Done) {
+        let message = Message::Write(Job { records, done });
+        if let Err(mpsc::error::SendError(Message::Write(job))) = self.jobs.send(message).await {
+            job.done.tell(Err(stopped()));
+        }
+    }
+
+    /// Queues records and waits until they are durable.
+    pub async fn write(&self, records: Vec<Record>) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(records, Done::Caller(sender)).await;
+        receiver.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Bytes of all segments on disk.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is queued, then ends the writer.
+    pub async fn stop(&self) {
+        // An error means that the writer has ended already.
+        let _ = self.jobs.send(Message::Stop).await;
+        let thread = self.thread.lock().expect("no code panics while it holds the handle").take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer of the write-ahead log ended abnormally");
+            }
+        }
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the write-ahead log is closed")
+}
+
+/// What a new segment must repeat, because the old ones may be removed.
+#[derive(Debug, Default)]
+struct Checkpoint {
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+    committed: Option<LogId>,
+}
+
+impl Checkpoint {
+    fn observe(&mut self, record: &Record) {
+        match record {
+            Record::Vote(vote) => self.vote = Some(*vote),
+            Record::Purge(upto) => self.purged = Some(upto.clone()),
+            Record::Committed(log_id) => self.committed = Some(log_id.clone()),
+            Record::Entry(_) | Record::TruncateAfter(_) | Record::Seal => {}
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let vote = self.vote.map(Record::Vote);
+        let purged = self.purged.clone().map(Record::Purge);
+        let committed = self.committed.clone().map(Record::Committed);
+        [vote, purged, committed].into_iter().flatten().collect()
+    }
+}
+
+/// The thread's own state.
+#[derive(Debug)]
+struct Writer {
+    dir: PathBuf,
+    options: Options,
+    segments: Vec<SegmentInfo>,
+    position: Option<Position>,
+    checkpoint: Checkpoint,
+    /// The checkpoint of a recovered segment may have been in its torn tail, so it is repeated.
+    owes_checkpoint: bool,
+    buffer: Vec<u8>,
+    bytes: Arc<AtomicU64>,
+    failure: Option<String>,
+}
+
+impl Writer {
+    fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut group = Vec::new();
+        let mut running = true;
+        while running {
+            let Some(Message::Write(job)) = queue.blocking_recv() else { return };
+            let mut bytes = size_of_job(&job);
+            group.push(job);
+            while bytes < GROUP_BYTES {
+                match queue.try_recv() {
+                    Ok(Message::Write(job)) => {
+                        bytes += size_of_job(&job);
+                        group.push(job);
+                    }
+                    Ok(Message::Stop) => {
+                        running = false;
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            let result = self.write_group(&group);
+            self.finish(&mut group, result);
+        }
+    }
+
+    /// Tells everyone in the group, then removes what a purge has made superfluous.
+    fn finish(&mut self, group: &mut Vec<Job>, result: io::Result<()>) {
+        let mut purges = false;
+        if let Err(error) = &result
+            && self.failure.is_none()
+        {
+            let reason = format!("write-ahead log in {}: {error}", self.dir.display());
+            tracing::error!(reason, "the store accepts nothing more");
+            self.failure = Some(reason.clone());
+            self.options.failed.send_replace(Some(reason));
+        }
+        for job in group.drain(..) {
+            purges |= job.records.iter().any(|record| matches!(record, Record::Purge(_)));
+            job.done.tell(match &result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            });
+        }
+        if purges && result.is_ok() {
+            self.remove_purged();
+        }
+    }
+
+    fn write_group(&mut self, group: &[Job]) -> io::Result<()> {
+        if let Some(reason) = &self.failure {
+            return Err(io::Error::other(reason.clone()));
+        }
+        let mut checkpoint = self.checkpoint.records();
+        if !std::mem::take(&mut self.owes_checkpoint) {
+            checkpoint.clear();
+        }
+        let records = || checkpoint.iter().chain(group.iter().flat_map(|job| &job.records));
+        self.make_room(records().map(record::size).sum())?;
+        let position = self.position.as_ref().expect("making room opens a segment");
+        let (salt, offset) = (position.salt, position.offset);
+        self.buffer.clear();
+        let info = self.segments.last_mut().expect("an open segment is listed");
+        for record in records() {
+            record::encode(record, salt, offset, offset, &mut self.buffer);
+            if let Record::Entry(entry) = record {
+                info.last_index = info.last_index.max(Some(entry.log_id.index));
+            }
+            self.checkpoint.observe(record);
+        }
+        self.write_buffer()
+    }
+
+    /// Writes and syncs the buffer at the current position and moves on.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        let position = self.position.as_mut().expect("a segment is open");
+        position.file.write_at(&self.buffer, position.offset as u64)?;
+        if self.options.fsync {
+            position.file.sync()?;
+        }
+        position.offset += self.buffer.len();
+        if self.buffer.capacity() > 2 * GROUP_BYTES {
+            self.buffer = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Sees to it that `size` bytes and a seal fit into the current segment.
+    fn make_room(&mut self, size: usize) -> io::Result<()> {
+        let seal = record::size(&Record::Seal);
+        if let Some(position) = &self.position {
+            if position.offset + size + seal <= position.length {
+                return Ok(());
+            }
+            self.buffer.clear();
+            record::encode(
+                &Record::Seal,
+                position.salt,
+                position.offset,
+                position.offset,
+                &mut self.buffer,
+            );
+            self.write_buffer()?;
+        }
+        self.begin_segment(size + seal)
+    }
+
+    /// Creates the next segment, durable with its checkpoint before anything else goes in.
+    fn begin_segment(&mut self, room: usize) -> io::Result<()> {
+        let sequence = self.segments.last().map_or(1, |last| last.sequence + 1);
+        let header = segment::Header { sequence, salt: rand::random() };
+        let checkpoint = self.checkpoint.records();
+        let needed = segment::HEADER + checkpoint.iter().map(record::size).sum::<usize>() + room;
+        let length = needed.max(self.options.segment_bytes);
+        let file = self.options.disk.create(&segment::path(&self.dir, sequence), length as u64)?;
+        self.buffer = header.encode();
+        for record in &checkpoint {
+            record::encode(record, header.salt, 0, segment::HEADER, &mut self.buffer);
+        }
+        self.position = Some(Position { file, salt: header.salt, offset: 0, length });
+        self.segments.push(SegmentInfo { sequence, last_index: None });
+        self.count_bytes();
+        self.write_buffer()
+    }
+
+    /// Removes the oldest segments as long as all their entries are purged.
+    fn remove_purged(&mut self) {
+        let Some(purged) = self.checkpoint.purged.as_ref().map(|purged| purged.index) else {
+            return;
+        };
+        while self.segments.len() > 1
+            && self.segments[0].last_index.is_none_or(|last| last <= purged)
+        {
+            let path = segment::path(&self.dir, self.segments[0].sequence);
+            if let Err(error) = self.options.disk.remove(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a purged segment");
+                break;
+            }
+            self.segments.remove(0);
+        }
+        self.count_bytes();
+    }
+
+    fn count_bytes(&self) {
+        let size = |info: &SegmentInfo| {
+            let path = segment::path(&self.dir, info.sequence);
+            std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+        };
+        self.bytes.store(self.segments.iter().map(size).sum(), Ordering::Relaxed);
+    }
+}
+
+fn size_of_job(job: &Job) -> usize {
+    job.records.iter().map(record::size).sum()
+}
