@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::validation::FieldError;
+use crate::validation::names::{self, NameCheck};
 
 /// How a delete request proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,11 @@ pub trait Strategy: Send + Sync {
     /// Whether a PUT without a resourceVersion is taken as "whatever is there".
     fn allows_unconditional_update(&self) -> bool {
         true
+    }
+
+    /// What `metadata.name` must look like.
+    fn name_check(&self) -> NameCheck {
+        names::dns1123_subdomain
     }
 
     /// Defaults that depend on other fields and so are not in the schema table
@@ -76,6 +82,11 @@ pub trait Strategy: Send + Sync {
 
     /// Values of the row's `selectable_fields`, in that order; absent fields are empty strings.
     fn selectable_values(&self, _object: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// `conditions` of the object's row in a Table (`Completed` of a finished pod).
+    fn row_conditions(&self, _object: &Value) -> Vec<Value> {
         Vec::new()
     }
 

@@ -6,4 +6,5 @@ mod label_object;
 mod label_parser;
 
 pub use field::{FieldRequirement, FieldSelector, FieldSelectorError, escape as escape_field_value};
+pub(crate) use label_object::validate as validate_label_selector;
 pub use label::{LabelSelector, LabelSelectorError, Operator, Requirement};
