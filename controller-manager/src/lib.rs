@@ -10,6 +10,8 @@
 mod clock;
 mod config;
 mod context;
+mod deployment;
+mod endpoints;
 mod error;
 mod expectations;
 #[cfg(test)]

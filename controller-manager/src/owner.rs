@@ -5,11 +5,12 @@
 //! longer match.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Client;
 use kube::api::Patch;
 use kube::core::{Selector, SelectorExt};
-use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -69,8 +70,45 @@ pub fn claim(owner: &ObjectMeta, selector: &Selector, object: &ObjectMeta) -> Cl
     }
 }
 
+/// The objects that `owner` controls, of those it controls now and those that nobody does, after
+/// adopting what it should have and releasing what it should not. `adoptable` may veto an adoption.
+pub async fn claim_all<O, K>(
+    client: &Client,
+    owner: &O,
+    selector: &Selector,
+    candidates: impl Iterator<Item = Arc<K>>,
+    adoptable: impl Fn(&K) -> bool,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Light + DeserializeOwned,
+    K: Light + DeserializeOwned,
+{
+    let mut mine = Vec::new();
+    let mut may = None;
+    for object in candidates {
+        match claim(owner.meta(), selector, object.meta()) {
+            Claim::Ours => mine.push(object),
+            Claim::Ignore => {}
+            Claim::Release => {
+                release(client, owner.uid(), &*object).await?;
+            }
+            Claim::Adopt if !adoptable(&object) => {}
+            Claim::Adopt => {
+                let allowed = match may {
+                    Some(allowed) => allowed,
+                    None => *may.insert(may_adopt(client, owner).await?),
+                };
+                if allowed && adopt(client, &reference(owner), &*object).await? {
+                    mine.push(object);
+                }
+            }
+        }
+    }
+    Ok(mine)
+}
+
 /// Whether `owner` is still there, live, and not on its way out: only then may it adopt.
-pub async fn may_adopt<K: Light + DeserializeOwned>(client: &Client, owner: &K) -> Result<bool> {
+async fn may_adopt<K: Light + DeserializeOwned>(client: &Client, owner: &K) -> Result<bool> {
     let live: Option<K> = write::get(client, owner.namespace(), owner.name())
         .await
         .map_err(failed(|| format!("read {}", owner.name())))?;
@@ -78,18 +116,18 @@ pub async fn may_adopt<K: Light + DeserializeOwned>(client: &Client, owner: &K) 
 }
 
 /// Makes `owner` the controller of `object`. False when the object has gone meanwhile.
-pub async fn adopt<K>(client: &Client, owner: &OwnerReference, object: &K) -> Result<bool>
+async fn adopt<K>(client: &Client, owner: &OwnerReference, object: &K) -> Result<bool>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned,
+    K: Light + DeserializeOwned,
 {
     let patch = json!({"metadata": {"uid": object.uid(), "ownerReferences": [owner]}});
     strategic(client, object, patch, "adopt").await
 }
 
 /// Takes the reference to `owner` off `object`. False when the object has gone meanwhile.
-pub async fn release<K>(client: &Client, owner_uid: &str, object: &K) -> Result<bool>
+async fn release<K>(client: &Client, owner_uid: &str, object: &K) -> Result<bool>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned,
+    K: Light + DeserializeOwned,
 {
     let removal = json!([{"$patch": "delete", "uid": owner_uid}]);
     let patch = json!({"metadata": {"uid": object.uid(), "ownerReferences": removal}});
@@ -100,7 +138,7 @@ where
 /// the object are left alone; the uid in the patch is a precondition.
 async fn strategic<K>(client: &Client, object: &K, patch: Value, action: &str) -> Result<bool>
 where
-    K: Resource<DynamicType = ()> + DeserializeOwned,
+    K: Light + DeserializeOwned,
 {
     let (namespace, name) = (object.namespace(), object.name());
     match write::patch::<K>(client, namespace, name, &Patch::Strategic(patch)).await {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::context::{Caches, Context};
-use crate::{replicaset, root_ca, service_account};
+use crate::{deployment, endpoints, replicaset, root_ca, service_account};
 
 /// The identity that fills the shared caches, as upstream's informers have it.
 fn reader() -> Identity {
@@ -41,6 +41,9 @@ pub async fn run(config: Config, cancel: CancellationToken) {
     if let Some(pem) = config.root_ca_pem {
         start(Box::pin(root_ca::run(context.clone(), pem)));
     }
+    start(Box::pin(endpoints::run_subsets(context.clone())));
+    start(Box::pin(endpoints::run_slices(context.clone())));
+    start(Box::pin(deployment::run(context.clone())));
     start(Box::pin(replicaset::run(context.clone(), caches.replica_sets.clone())));
     start(Box::pin(replicaset::run(context.clone(), caches.replication_controllers.clone())));
     while let Some(ended) = tasks.join_next().await {

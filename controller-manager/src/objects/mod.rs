@@ -17,11 +17,8 @@ mod template;
 mod workload;
 
 pub use kind::Light;
-pub use lease::{Lease, LeaseSpec};
+pub use lease::Lease;
 pub use pod::{Phase, PodExt};
-pub use service::{Service, ServicePort, ServiceSpec};
+pub use service::{Service, ServicePort};
 pub use template::Template;
-pub use workload::{
-    Deployment, DeploymentSpec, DeploymentStrategy, ReplicaSet, ReplicaSetSpec,
-    ReplicationController, ReplicationControllerSpec, RollingUpdate,
-};
+pub use workload::{Deployment, ReplicaSet, ReplicationController};

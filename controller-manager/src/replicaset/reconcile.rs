@@ -18,7 +18,7 @@ use crate::error::{self, Error, Result, failed};
 use crate::expectations::Expectations;
 use crate::objects::Light;
 use crate::orphans::Orphans;
-use crate::owner::{self, Claim, claim, controller_of};
+use crate::owner::{self, controller_of};
 use crate::write;
 
 pub struct Controller<K> {
@@ -66,33 +66,12 @@ impl<K: Replicated> Controller<K> {
         outcome.and_then(|outcome| outcome.error).map_or(Ok(()), Err)
     }
 
-    /// The owner's Pods, after adopting those it should have and releasing those it should not.
+    /// The owner's Pods. A finished Pod counts for nothing, so it is not adopted.
     async fn claim(&self, owner: &K, selector: &Selector) -> Result<Vec<Arc<Pod>>> {
-        let mut mine = Vec::new();
-        let mut may_adopt = None;
-        let candidates = self.pods.owned_by(owner.uid()).into_iter();
-        for pod in candidates.chain(self.orphans.of_namespace(owner.namespace())) {
-            match claim(owner.meta(), selector, &pod.metadata) {
-                Claim::Ours => mine.push(pod),
-                Claim::Ignore => {}
-                Claim::Release => {
-                    owner::release(&self.client, owner.uid(), &*pod).await?;
-                }
-                // A finished Pod counts for nothing: leave it alone.
-                Claim::Adopt if pod.is_finished() => {}
-                Claim::Adopt => {
-                    let allowed = match may_adopt {
-                        Some(allowed) => allowed,
-                        None => *may_adopt.insert(owner::may_adopt(&self.client, owner).await?),
-                    };
-                    let reference = owner::reference(owner);
-                    if allowed && owner::adopt(&self.client, &reference, &*pod).await? {
-                        mine.push(pod);
-                    }
-                }
-            }
-        }
-        Ok(mine)
+        let owned = self.pods.owned_by(owner.uid()).into_iter();
+        let candidates = owned.chain(self.orphans.of_namespace(owner.namespace()));
+        let adoptable = |pod: &Pod| !pod.is_finished();
+        owner::claim_all(&self.client, owner, selector, candidates, adoptable).await
     }
 
     async fn manage(&self, key: &ObjectKey, owner: &K, active: &[Arc<Pod>]) -> Outcome {
