@@ -61,8 +61,10 @@ impl Context {
     ) -> Result<(), Fault> {
         self.nested(|context| context.embedded(schema, &[], bytes, members))?;
         members.retain(|name, value| {
-            let presence = schema.field(name).map(|field| field.presence);
-            !(value.is_null() || presence == Some(Presence::OmitZero) && is_zero(value))
+            let is_omitted = schema.field(name).is_some_and(|field| {
+                field.presence == Presence::OmitZero && is_zero(&field.kind, value)
+            });
+            !(value.is_null() || is_omitted)
         });
         Ok(())
     }

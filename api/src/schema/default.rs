@@ -36,14 +36,13 @@ fn default_members(schema: &Schema, members: &mut Map<String, Value>) {
 }
 
 fn default_field(field: &Field, members: &mut Map<String, Value>) {
-    match members.get_mut(field.name) {
-        Some(value) if value.is_null() || (field.presence != Presence::Pointer && is_zero(value)) => {
-            // A struct that is there but empty still gets what its fields default to.
-            if !(value.is_object() && matches!(field.kind, Type::Object(_))) {
-                members.remove(field.name);
-            }
-        }
-        Some(_) | None => {}
+    let is_unset = |value: &Value| {
+        // A struct that is there but empty still gets what its fields default to.
+        let is_value = field.presence != Presence::Pointer && !matches!(field.kind, Type::Object(_));
+        value.is_null() || is_value && is_zero(&field.kind, value)
+    };
+    if members.get(field.name).is_some_and(is_unset) {
+        members.remove(field.name);
     }
     if !members.contains_key(field.name) {
         match initial(field, members) {
@@ -53,7 +52,7 @@ fn default_field(field: &Field, members: &mut Map<String, Value>) {
     }
     let Some(value) = members.get_mut(field.name) else { return };
     normalise(&field.kind, value);
-    if field.presence == Presence::OmitZero && is_zero(value) {
+    if field.presence == Presence::OmitZero && is_zero(&field.kind, value) {
         members.remove(field.name);
     }
 }

@@ -17,6 +17,9 @@ mod table;
 mod unknown;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::TypeError;
 pub use facts::{Default, Field, Kind, ListType, MergeStrategy, Presence, Schema, Type};
 pub use table::{all, definition, lookup};

@@ -30,15 +30,19 @@ pub(crate) fn zero(kind: &Type) -> Value {
     }
 }
 
-/// Whether Go's `omitempty` leaves the value out.
-pub(crate) fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
+/// Whether Go leaves the value out of a field that omits zero values. A value of the wrong type is
+/// not zero.
+pub(crate) fn is_zero(kind: &Type, value: &Value) -> bool {
+    match (kind, value) {
+        (_, Value::Null) => true,
+        (Type::Bool, Value::Bool(value)) => !value,
+        (Type::Int32 | Type::Int64 | Type::Double, Value::Number(number)) => {
+            number.as_f64() == Some(0.0)
+        }
+        (Type::String | Type::Bytes, Value::String(text)) => text.is_empty(),
+        (Type::List(_), Value::Array(items)) => items.is_empty(),
+        (Type::Map(_) | Type::Object(_), Value::Object(members)) => members.is_empty(),
+        _ => false,
     }
 }
 
