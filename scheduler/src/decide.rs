@@ -55,10 +55,11 @@ pub fn decide(
     pod: &PodInfo,
     cursor: &mut Cursor,
     rng: &mut impl Rng,
-) -> Result<Decision, Refusal> {
+) -> Result<Decision, Box<Refusal>> {
     let total = cluster.nodes().len();
     if total == 0 {
-        return Err(Refusal { error: FitError::NoNodes, remedy: PostFilterResult::default() });
+        let remedy = PostFilterResult::default();
+        return Err(Box::new(Refusal { error: FitError::NoNodes, remedy }));
     }
     let mut state = CycleState::default();
     let mut diagnosis = Diagnosis::default();
@@ -254,7 +255,7 @@ fn refuse(
     pod: &PodInfo,
     state: &CycleState,
     mut diagnosis: Diagnosis,
-) -> Refusal {
+) -> Box<Refusal> {
     let fits = |node: &NodeInfo| {
         profile.filter.iter().try_for_each(|plugin| plugin.filter(state, pod, node))
     };
@@ -271,5 +272,6 @@ fn refuse(
         }
     }
     diagnosis.post_filter = messages.join(", ");
-    Refusal { error: FitError::Rejected { total: cluster.nodes().len(), diagnosis }, remedy }
+    let error = FitError::Rejected { total: cluster.nodes().len(), diagnosis };
+    Box::new(Refusal { error, remedy })
 }

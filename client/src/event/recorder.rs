@@ -11,7 +11,7 @@ use kube::{Api, Client, Resource};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::correlate::{Correlator, Key, Series};
+use super::correlate::{Correlator, Series, Subject};
 
 /// Events that may wait to be written; upstream's broadcaster queues 1,000 too.
 const QUEUE: usize = 1000;
@@ -123,25 +123,25 @@ impl Writer {
 
     async fn write(&mut self, occurrence: &Occurrence) -> kube::Result<()> {
         let Occurrence { regarding, kind, reason, message, at } = occurrence;
-        let key = Key::new(regarding, kind.as_str(), reason, message);
-        let series = self.correlator.observe(&key, *at);
-        let result = if series.count == 1 {
-            self.create(occurrence, &series).await
-        } else {
-            match self.count(occurrence, &series).await {
-                Err(kube::Error::Api(status)) if status.is_not_found() => {
-                    self.correlator.forget(&key);
-                    let series = self.correlator.observe(&key, *at);
-                    self.create(occurrence, &series).await
-                }
-                result => result,
-            }
+        let subject = Subject::new(regarding, kind.as_str(), reason);
+        let Some((key, series)) = self.correlator.observe(&subject, message, *at) else {
+            return Ok(()); // One too many of this object.
         };
-        if result.is_err() {
-            // Whatever the server holds of it now, the next occurrence must not patch a guess.
-            self.correlator.forget(&key);
+        if series.count == 1 {
+            let result = self.create(occurrence, &series).await;
+            if result.is_err() {
+                // Whatever the server holds now, the next occurrence must not patch a guess.
+                self.correlator.forget(&key);
+            }
+            return result;
         }
-        result
+        match self.count(occurrence, &series).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                let anew = self.correlator.restart(&key, series.message, *at);
+                self.create(occurrence, &anew).await
+            }
+            result => result,
+        }
     }
 
     async fn create(&self, occurrence: &Occurrence, series: &Series) -> kube::Result<()> {
@@ -155,7 +155,7 @@ impl Writer {
             involved_object: occurrence.regarding.clone(),
             type_: Some(occurrence.kind.as_str().to_owned()),
             reason: Some(occurrence.reason.clone()),
-            message: Some(occurrence.message.clone()),
+            message: Some(series.message.clone()),
             count: Some(series.count),
             first_timestamp: Some(Time(series.first)),
             last_timestamp: Some(Time(occurrence.at)),
@@ -173,6 +173,7 @@ impl Writer {
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
         let patch = serde_json::json!({
             "count": series.count,
+            "message": series.message,
             "lastTimestamp": Time(occurrence.at),
         });
         let patch = Patch::Merge(&patch);

@@ -1,46 +1,64 @@
-//! Pods that a Permit plug-in holds.
+//! Pods that Permit plug-ins hold.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// The verdict on a held pod: denied ones carry the plug-in's name and the reason.
-type Verdict = Result<(), (&'static str, String)>;
+/// The verdict on a held pod: a denial carries the reason.
+type Verdict = Result<(), String>;
 
-/// Held pods by uid. Plug-ins that hold pods keep a clone to let them go with.
+type Holds = HashMap<Arc<str>, Vec<(&'static str, oneshot::Sender<Verdict>)>>;
+
+/// Held pods by uid. A pod may be held by several plug-ins, and is bound when each has let it go.
+/// A plug-in that holds pods keeps a clone of this to let them go with.
 #[derive(Clone, Default)]
-pub struct WaitingPods(Arc<Mutex<HashMap<Arc<str>, oneshot::Sender<Verdict>>>>);
+pub struct WaitingPods(Arc<Mutex<Holds>>);
 
 /// The binding's end: resolves to the verdict.
 pub struct Waiting(pub(crate) oneshot::Receiver<Verdict>);
 
 impl WaitingPods {
-    pub fn hold(&self, uid: Arc<str>) -> Waiting {
+    pub(crate) fn hold(&self, uid: Arc<str>, plugin: &'static str) -> Waiting {
         let (sender, receiver) = oneshot::channel();
-        self.lock().insert(uid, sender);
+        self.lock().entry(uid).or_default().push((plugin, sender));
         Waiting(receiver)
     }
 
-    /// Returns whether the pod was held.
-    pub fn allow(&self, uid: &str) -> bool {
-        self.decide(uid, Ok(()))
+    /// `plugin` lets the pod go. Returns whether it held it.
+    pub fn allow(&self, uid: &str, plugin: &str) -> bool {
+        self.decide(uid, plugin, Ok(()))
     }
 
-    /// Returns whether the pod was held.
-    pub fn deny(&self, uid: &str, plugin: &'static str, reason: &str) -> bool {
-        self.decide(uid, Err((plugin, reason.to_owned())))
+    /// `plugin` sends the pod back to the queue. Returns whether it held it.
+    pub fn deny(&self, uid: &str, plugin: &str, reason: &str) -> bool {
+        self.decide(uid, plugin, Err(reason.to_owned()))
     }
 
+    /// Pods that `plugin` holds.
+    pub fn held_by(&self, plugin: &str) -> Vec<Arc<str>> {
+        let holds = self.lock();
+        let held = holds.iter().filter(|(_, by)| by.iter().any(|(name, _)| *name == plugin));
+        held.map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// The pod is bound, gone, or back in the queue.
     pub(crate) fn forget(&self, uid: &str) {
         self.lock().remove(uid);
     }
 
-    fn decide(&self, uid: &str, verdict: Verdict) -> bool {
-        self.lock().remove(uid).is_some_and(|sender| sender.send(verdict).is_ok())
+    fn decide(&self, uid: &str, plugin: &str, verdict: Verdict) -> bool {
+        let mut holds = self.lock();
+        let Some(by) = holds.get_mut(uid) else { return false };
+        let Some(index) = by.iter().position(|(name, _)| *name == plugin) else { return false };
+        let (_, sender) = by.swap_remove(index);
+        if by.is_empty() {
+            holds.remove(uid);
+        }
+        sender.send(verdict).is_ok()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, oneshot::Sender<Verdict>>> {
+    fn lock(&self) -> MutexGuard<'_, Holds> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::core::Hold;
 use super::service::Shared;
@@ -11,13 +11,8 @@ use crate::framework::{BindError, Bound, Profile, Waiting};
 
 /// Runs in a task of its own, so that the next pod is decided meanwhile: the cluster counts this
 /// one already.
-pub(super) async fn bind(
-    shared: Arc<Shared>,
-    pod: Arc<PodInfo>,
-    node: Arc<str>,
-    hold: Option<Hold>,
-) {
-    match attempt(&shared.profile, &pod, &node, hold).await {
+pub(super) async fn bind(shared: Arc<Shared>, pod: Arc<PodInfo>, node: Arc<str>, holds: Vec<Hold>) {
+    match attempt(&shared.profile, &pod, &node, holds).await {
         Ok(()) => {
             for plugin in &shared.profile.post_bind {
                 plugin.post_bind(&pod, &node);
@@ -33,9 +28,9 @@ async fn attempt(
     profile: &Profile,
     pod: &PodInfo,
     node: &str,
-    hold: Option<Hold>,
+    holds: Vec<Hold>,
 ) -> Result<(), BindError> {
-    if let Some(hold) = hold {
+    for hold in holds {
         wait(hold).await?;
     }
     for plugin in &profile.pre_bind {
@@ -50,12 +45,12 @@ async fn attempt(
 }
 
 async fn wait(hold: Hold) -> Result<(), BindError> {
-    let Hold { plugin, waiting: Waiting(verdict), at_most } = hold;
-    let (plugin, reason) = match timeout(at_most, verdict).await {
+    let Hold { plugin, waiting: Waiting(verdict), until } = hold;
+    let reason = match timeout_at(until, verdict).await {
         Ok(Ok(Ok(()))) => return Ok(()),
-        Ok(Ok(Err(denial))) => denial,
-        Ok(Err(_)) => (plugin, "the pod is gone".to_owned()),
-        Err(_) => (plugin, format!("timeout after {} s", at_most.as_secs())),
+        Ok(Ok(Err(reason))) => reason,
+        Ok(Err(_)) => "the pod is gone".to_owned(),
+        Err(_) => "timeout".to_owned(),
     };
     Err(BindError::Denied { plugin, reason })
 }

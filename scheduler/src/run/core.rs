@@ -6,9 +6,10 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, NodeId, PodInfo};
+use crate::cluster::{Cluster, NodeId, NodeInfo, PodInfo};
 use crate::decide::{Cursor, Refusal, decide};
-use crate::framework::{Events, Permission, Profile, Waiting};
+use crate::diagnosis::{Diagnosis, FitError};
+use crate::framework::{Events, Permission, PostFilterResult, Profile, Rejection, Waiting};
 use crate::queue::SchedulingQueue;
 
 /// What one step of the loop asks to be performed.
@@ -18,23 +19,23 @@ pub(super) enum Step {
     Bind {
         pod: Arc<PodInfo>,
         node: Arc<str>,
-        hold: Option<Hold>,
+        holds: Vec<Hold>,
     },
     Refused {
         pod: Arc<PodInfo>,
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         evict: Vec<Arc<PodInfo>>,
         node: Option<Arc<str>>,
     },
-    /// The plug-ins that keep books took no note of the pod: the next one.
-    Nothing,
+    /// The pod has its node already, by somebody else's hand.
+    Placed,
 }
 
 /// A plug-in holds the pod before it is bound.
 pub(super) struct Hold {
     pub plugin: &'static str,
     pub waiting: Waiting,
-    pub at_most: std::time::Duration,
+    pub until: Instant,
 }
 
 pub(super) struct Core {
@@ -62,10 +63,10 @@ impl Core {
         let pod = popped.pod.clone();
         if self.cluster.placed(&pod.uid).is_some() {
             self.queue.remove(&pod.uid);
-            return Step::Nothing;
+            return Step::Placed;
         }
         match decide(profile, &self.cluster, &pod, &mut self.cursor, &mut self.rng) {
-            Ok(decision) => match self.reserve(profile, &pod, decision.node) {
+            Ok(decision) => match self.reserve(profile, &pod, decision.node, now) {
                 Ok(step) => step,
                 Err(refusal) => {
                     let waits_for = refusal.error.waits_for();
@@ -81,48 +82,28 @@ impl Core {
         }
     }
 
-    /// Assumes the pod on the node, then asks Reserve and Permit.
+    /// Assumes the pod on the node, then asks Reserve and Permit. What was booked is undone if one
+    /// of them refuses.
     fn reserve(
         &mut self,
         profile: &Profile,
         pod: &Arc<PodInfo>,
         node: NodeId,
-    ) -> Result<Step, Refusal> {
+        now: Instant,
+    ) -> Result<Step, Box<Refusal>> {
         self.cluster.assume(pod.clone(), node);
         let info = self.cluster.node(node);
         let name = info.name.clone();
-        let mut denied = None;
-        for plugin in &profile.reserve {
-            if let Err(rejection) = plugin.reserve(pod, info) {
-                denied = Some((plugin.events(), rejection));
-                break;
+        match permissions(profile, pod, info, now) {
+            Ok(holds) => Ok(Step::Bind { pod: pod.clone(), node: name, holds }),
+            Err((waits_for, rejection)) => {
+                self.release(profile, pod, &name);
+                let nodes = vec![(node, rejection)];
+                let diagnosis = Diagnosis { nodes, waits_for, ..Diagnosis::default() };
+                let error = FitError::Rejected { total: 1, diagnosis };
+                Err(Box::new(Refusal { error, remedy: PostFilterResult::default() }))
             }
         }
-        let mut hold = None;
-        if denied.is_none() {
-            for plugin in &profile.permit {
-                match plugin.permit(pod, info) {
-                    Permission::Granted => {}
-                    Permission::Denied(rejection) => {
-                        denied = Some((plugin.events(), rejection));
-                        break;
-                    }
-                    Permission::Wait(at_most) if hold.is_none() => {
-                        let waiting = profile.waiting.hold(pod.uid.clone());
-                        hold = Some(Hold { plugin: plugin.name(), waiting, at_most });
-                    }
-                    Permission::Wait(_) => {}
-                }
-            }
-        }
-        let Some((waits_for, rejection)) = denied else {
-            return Ok(Step::Bind { pod: pod.clone(), node: name, hold });
-        };
-        self.release(profile, pod, &name);
-        let mut diagnosis = crate::Diagnosis { waits_for, ..crate::Diagnosis::default() };
-        diagnosis.nodes.push((node, rejection));
-        let error = crate::FitError::Rejected { total: 1, diagnosis };
-        Err(Refusal { error, remedy: Default::default() })
     }
 
     /// Undoes what was booked for a pod that will not be bound; its room is free again.
@@ -154,4 +135,28 @@ impl Core {
         let victims = info.pods().iter().filter(|pod| uids.contains(&pod.uid)).cloned().collect();
         (Some(info.name.clone()), victims)
     }
+}
+
+/// Asks every Reserve and Permit plug-in; returns those that hold the pod.
+fn permissions(
+    profile: &Profile,
+    pod: &PodInfo,
+    node: &NodeInfo,
+    now: Instant,
+) -> Result<Vec<Hold>, (Events, Rejection)> {
+    for plugin in &profile.reserve {
+        plugin.reserve(pod, node).map_err(|rejection| (plugin.events(), rejection))?;
+    }
+    let mut holds = Vec::new();
+    for plugin in &profile.permit {
+        match plugin.permit(pod, node) {
+            Permission::Granted => {}
+            Permission::Denied(rejection) => return Err((plugin.events(), rejection)),
+            Permission::Wait(at_most) => {
+                let waiting = profile.waiting.hold(pod.uid.clone(), plugin.name());
+                holds.push(Hold { plugin: plugin.name(), waiting, until: now + at_most });
+            }
+        }
+    }
+    Ok(holds)
 }

@@ -36,7 +36,11 @@ impl Report {
     pub async fn not_bound(&self, pod: &PodInfo, error: &BindError) {
         let message = error.to_string();
         self.event_failed(pod, &message);
-        self.set_condition(pod, "SchedulerError", &message, None).await;
+        let reason = match error {
+            BindError::Denied { .. } => "Unschedulable",
+            BindError::Api(_) | BindError::Unhandled => "SchedulerError",
+        };
+        self.set_condition(pod, reason, &message, None).await;
     }
 
     /// Evicts a pod in favour of another, by deleting it with its own grace period.
@@ -156,6 +160,9 @@ fn truncate(message: &str) -> std::borrow::Cow<'_, str> {
         return message.into();
     }
     const DOTS: &str = " ...";
-    let end = message.floor_char_boundary(MAX_MESSAGE - DOTS.len());
+    let mut end = MAX_MESSAGE - DOTS.len();
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
     format!("{}{DOTS}", &message[..end]).into()
 }

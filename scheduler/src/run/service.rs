@@ -172,8 +172,8 @@ async fn work(shared: Arc<Shared>) {
 
 fn perform(shared: &Arc<Shared>, step: Step, writes: &mut JoinSet<()>) {
     match step {
-        Step::Bind { pod, node, hold } => {
-            writes.spawn(bind::bind(shared.clone(), pod, node, hold));
+        Step::Bind { pod, node, holds } => {
+            writes.spawn(bind::bind(shared.clone(), pod, node, holds));
         }
         Step::Refused { pod, refusal, evict, node } => {
             let shared = shared.clone();
@@ -187,7 +187,7 @@ fn perform(shared: &Arc<Shared>, step: Step, writes: &mut JoinSet<()>) {
                 shared.report.unschedulable(&pod, &message, node.as_deref()).await;
             });
         }
-        Step::Idle(_) | Step::Nothing => {}
+        Step::Idle(_) | Step::Placed => {}
     }
 }
 

@@ -68,7 +68,7 @@ impl World {
         self
     }
 
-    pub fn decide(&mut self, pod: &PodInfo) -> Result<Decision, Refusal> {
+    pub fn decide(&mut self, pod: &PodInfo) -> Result<Decision, Box<Refusal>> {
         decide(&self.profile, &self.cluster, pod, &mut self.cursor, &mut self.rng)
     }
 
