@@ -33,6 +33,10 @@ pub(super) fn light<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Object
         annotations.remove(LAST_APPLIED);
         (!annotations.is_empty()).then_some(annotations)
     });
+    let shrunk = |mut owners: Vec<OwnerReference>| {
+        owners.shrink_to_fit();
+        owners
+    };
     Ok(ObjectMeta {
         annotations,
         creation_timestamp: light.creation_timestamp,
@@ -44,7 +48,7 @@ pub(super) fn light<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Object
         labels: light.labels,
         name: light.name,
         namespace: light.namespace,
-        owner_references: light.owner_references,
+        owner_references: light.owner_references.map(shrunk),
         resource_version: light.resource_version,
         uid: light.uid,
         ..ObjectMeta::default()
@@ -59,4 +63,15 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a list without the slack it grew with: a list of one would keep room for four.
+pub(super) fn compact<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let mut list: Vec<T> = Option::deserialize(deserializer)?.unwrap_or_default();
+    list.shrink_to_fit();
+    Ok(list)
 }

@@ -28,12 +28,12 @@ pub struct NodeSpec {
     #[serde(
         rename = "podCIDRs",
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "meta::nullable"
+        deserialize_with = "meta::compact"
     )]
     pub pod_cidrs: Vec<Box<str>>,
     #[serde(deserialize_with = "meta::nullable")]
     pub unschedulable: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub taints: Vec<Taint>,
     #[serde(rename = "providerID", skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<Box<str>>,
@@ -46,9 +46,9 @@ pub struct NodeStatus {
     pub capacity: ResourceList,
     #[serde(skip_serializing_if = "ResourceList::is_empty", deserialize_with = "meta::nullable")]
     pub allocatable: ResourceList,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub conditions: Vec<NodeCondition>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub addresses: Vec<NodeAddress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daemon_endpoints: Option<DaemonEndpoints>,

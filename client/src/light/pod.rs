@@ -29,11 +29,11 @@ pub struct PodSpec {
     pub node_name: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduler_name: Option<Box<str>>,
-    #[serde(deserialize_with = "meta::nullable")]
+    #[serde(deserialize_with = "meta::compact")]
     pub containers: Vec<Container>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub init_containers: Vec<Container>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub tolerations: Vec<Toleration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Box<Affinity>>,
@@ -41,11 +41,11 @@ pub struct PodSpec {
     #[serde(skip_serializing_if = "ResourceList::is_empty", deserialize_with = "meta::nullable")]
     pub node_selector: ResourceList,
     /// Raw: only some components read it.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub topology_spread_constraints: Vec<serde_json::Value>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub scheduling_gates: Vec<PodSchedulingGate>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub readiness_gates: Vec<PodReadinessGate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
@@ -78,7 +78,7 @@ pub struct Container {
     pub name: Box<str>,
     #[serde(deserialize_with = "meta::nullable")]
     pub resources: Requirements,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub ports: Vec<ContainerPort>,
     /// `Always` makes an init container a sidecar.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,19 +107,19 @@ pub struct PodStatus {
     pub phase: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub conditions: Vec<PodCondition>,
     #[serde(rename = "podIP", skip_serializing_if = "Option::is_none")]
     pub pod_ip: Option<Box<str>>,
     #[serde(
         rename = "podIPs",
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "meta::nullable"
+        deserialize_with = "meta::compact"
     )]
     pub pod_ips: Vec<PodIp>,
     #[serde(rename = "hostIP", skip_serializing_if = "Option::is_none")]
     pub host_ip: Option<Box<str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::nullable")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "meta::compact")]
     pub container_statuses: Vec<ContainerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
