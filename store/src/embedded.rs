@@ -8,15 +8,15 @@ use std::time::Duration;
 use openraft::Raft;
 use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::command::Command;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::lease::Keeper;
-use crate::mvcc::{Identity, Machine, State};
+use crate::mvcc::Identity;
 use crate::open_error::OpenError;
 use crate::published::Published;
 use crate::raft::log::LogStore;
@@ -25,6 +25,7 @@ use crate::raft::network::Alone;
 use crate::raft::tuning;
 use crate::raft::types::{Answer, MemberNode, Proposal, TypeConfig};
 use crate::reply::Reply;
+use crate::snapshot::{self, Home, Latest, SnapshotReader};
 use crate::wal::{self, Wal};
 
 /// etcd's request timeout: 5 s and twice the election timeout.
@@ -40,7 +41,7 @@ pub struct Embedded {
     pub(crate) raft: Raft<TypeConfig, StateMachine>,
     failed: watch::Sender<Option<String>>,
     stop: CancellationToken,
-    expiry: Mutex<Option<JoinHandle<()>>>,
+    tasks: TaskTracker,
     /// `None` for a member in memory.
     disk: Option<OnDisk>,
 }
@@ -48,6 +49,7 @@ pub struct Embedded {
 /// What a member with files holds.
 struct OnDisk {
     dir: DataDir,
+    snapshots: Home,
     /// Taken at shutdown.
     wal: Mutex<Option<Wal>>,
 }
@@ -71,9 +73,15 @@ impl Embedded {
             }
         };
         let keeper = Arc::new(Keeper::new(Arc::clone(&config.clock)));
-        let state = State::default();
-        let published = Arc::new(Published::new(identity, state.clone(), keeper));
-        let machine = StateMachine::new(Machine::new(identity, state), Arc::clone(&published));
+        let published = Arc::new(Published::new(identity, keeper));
+        let machine = match &disk {
+            None => StateMachine::in_memory(identity, Arc::clone(&published)),
+            Some(disk) => {
+                let latest = latest_snapshot(disk, &log)?;
+                let published = Arc::clone(&published);
+                StateMachine::on_disk(identity, published, disk.snapshots.clone(), latest)
+            }
+        };
         let raft = start_raft(&config, identity, log, machine).await?;
         let store = Arc::new(Self {
             config,
@@ -81,10 +89,12 @@ impl Embedded {
             raft,
             failed,
             stop: CancellationToken::new(),
-            expiry: Mutex::new(None),
+            tasks: TaskTracker::new(),
             disk,
         });
         store.start_expiry();
+        store.start_snapshots();
+        store.tasks.close();
         Ok(store)
     }
 
@@ -93,7 +103,7 @@ impl Embedded {
         let store = Arc::downgrade(self);
         let keeper = Arc::clone(&self.published.keeper);
         let stop = self.stop.clone();
-        let task = tokio::spawn(async move {
+        self.tasks.spawn(async move {
             loop {
                 let expired = tokio::select! {
                     () = stop.cancelled() => return,
@@ -111,19 +121,45 @@ impl Embedded {
                 }
             }
         });
-        *self.expiry.lock().expect("no code panics while it holds the task handle") = Some(task);
+    }
+
+    /// Has Raft take a snapshot, and purge its log, whenever the state machine asks for it.
+    fn start_snapshots(self: &Arc<Self>) {
+        let raft = self.raft.clone();
+        let published = Arc::clone(&self.published);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = published.snapshot_due.notified() => {}
+                }
+                if raft.trigger().snapshot().await.is_err() {
+                    return; // The core has ended, and has said why.
+                }
+            }
+        });
+    }
+
+    /// A consistent snapshot of the present, as a stream.
+    pub async fn snapshot(&self) -> Result<SnapshotReader, Error> {
+        self.linearize().await?;
+        let captured = self
+            .raft
+            .with_state_machine(|machine| {
+                let captured = machine.capture();
+                Box::pin(async move { captured })
+            })
+            .await;
+        let (meta, state) = captured.map_err(|fatal| self.fail(fatal.to_string()))?;
+        let failed = |error: std::io::Error| Error::Fatal { reason: error.to_string() };
+        snapshot::stream(meta, state).await.map_err(failed)
     }
 
     /// Stops in order: no new requests, Raft, watches. Safe to call again.
     pub async fn shutdown(&self) {
         self.stop.cancel();
-        let expiry =
-            self.expiry.lock().expect("no code panics while it holds the task handle").take();
-        if let Some(task) = expiry
-            && let Err(error) = task.await
-        {
-            tracing::warn!(%error, "lease expiry ended abnormally");
-        }
+        self.tasks.wait().await;
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "raft core ended abnormally");
         }
@@ -139,8 +175,9 @@ impl Embedded {
 
     /// Bytes on disk, `None` for a member in memory.
     pub(crate) fn disk_bytes(&self) -> Option<u64> {
-        let wal = self.disk.as_ref()?.wal.lock().expect("no code panics while it holds the wal");
-        wal.as_ref().map(Wal::bytes)
+        let disk = self.disk.as_ref()?;
+        let wal = disk.wal.lock().expect("no code panics while it holds the wal");
+        Some(wal.as_ref().map_or(0, Wal::bytes) + disk.snapshots.bytes())
     }
 
     /// Becomes `Some(reason)` when the member has failed for good (a disk error, say) and must be
@@ -205,6 +242,14 @@ impl Embedded {
     }
 }
 
+impl Drop for Embedded {
+    /// A member that was not shut down leaves as if it had crashed: its tasks end, its files stay.
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.published.hub.close();
+    }
+}
+
 /// Ids for a new cluster of one member.
 pub(crate) fn new_identity() -> Identity {
     let id = || rand::random::<u64>().max(1); // 0 means "none".
@@ -226,7 +271,20 @@ fn open_files(
     };
     let recovered = wal::recover(&dir.wal(), options)?;
     let log = LogStore::recovered(recovered.log, recovered.wal.clone());
-    Ok((log, OnDisk { dir, wal: Mutex::new(Some(recovered.wal)) }))
+    let snapshots = Home::new(dir.snapshots());
+    Ok((log, OnDisk { dir, snapshots, wal: Mutex::new(Some(recovered.wal)) }))
+}
+
+/// The snapshot to start from, which must reach at least as far as the log was purged.
+fn latest_snapshot(disk: &OnDisk, log: &LogStore) -> Result<Option<Latest>, OpenError> {
+    let latest = disk.snapshots.latest()?;
+    let reaches = latest.as_ref().and_then(|latest| latest.loaded.meta.last_log);
+    match log.purged_index() {
+        Some(purged) if reaches.is_none_or(|(_, index)| index < purged) => {
+            Err(OpenError::MissingSnapshot { dir: disk.dir.wal(), purged })
+        }
+        _ => Ok(latest),
+    }
 }
 
 async fn start_raft(

@@ -24,9 +24,9 @@ mod watch;
 
 pub use clock::{Clock, Instant, TokioClock};
 pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS};
+pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::Embedded;
 pub use embedded_store::ETCD_VERSION;
-pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::Error;
 pub use face::{Store, WATCH_CHANNEL_CAPACITY, Watcher};
 pub use open_error::OpenError;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::snapshot::SnapshotError;
 use crate::wal::WalError;
 
 /// Each tells what is wrong with which file, and what to do.
@@ -30,6 +31,14 @@ pub enum OpenError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Wal(#[from] WalError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(
+        "the write-ahead log in {dir} begins after entry {purged}, and no snapshot there reaches \
+         that far; restore the data directory from a snapshot",
+        dir = .dir.display()
+    )]
+    MissingSnapshot { dir: PathBuf, purged: u64 },
     #[error("store did not start: {reason}")]
     Raft { reason: String },
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use crate::lease::Keeper;
 use crate::mvcc::{Identity, State};
@@ -20,19 +21,22 @@ pub struct Published {
     pub membership: ArcSwap<StoredMembership>,
     pub hub: Arc<Hub>,
     pub keeper: Arc<Keeper>,
+    /// Told when the state machine wants a snapshot taken.
+    pub snapshot_due: Notify,
     term: AtomicU64,
     applied_index: AtomicU64,
 }
 
 impl Published {
-    pub fn new(identity: Identity, state: State, keeper: Arc<Keeper>) -> Self {
-        let state = Arc::new(ArcSwap::from_pointee(state));
+    pub fn new(identity: Identity, keeper: Arc<Keeper>) -> Self {
+        let state = Arc::new(ArcSwap::from_pointee(State::default()));
         Self {
             identity,
             hub: Hub::new(Arc::clone(&state)),
             state,
             membership: ArcSwap::default(),
             keeper,
+            snapshot_due: Notify::new(),
             term: AtomicU64::new(0),
             applied_index: AtomicU64::new(0),
         }

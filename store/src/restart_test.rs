@@ -87,7 +87,9 @@ async fn a_directory_in_use_is_refused_with_its_pid() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = open(dir.path()).await;
     let error = Embedded::open(config(dir.path())).await.expect_err("the directory is locked");
-    assert!(matches!(&error, OpenError::Locked { pid, .. } if *pid == std::process::id().to_string()));
+    assert!(
+        matches!(&error, OpenError::Locked { pid, .. } if *pid == std::process::id().to_string())
+    );
     store.shutdown().await;
     open(dir.path()).await.shutdown().await;
 }

@@ -31,6 +31,5 @@ mod state;
 pub use check::{check_delete, check_put, check_txn, is_read_only};
 pub use machine::{Applied, Identity, Machine};
 pub use range::{read_only_txn, read_range};
-#[expect(unused_imports, reason = "snapshots use it next")]
 pub use rebuild::Rebuild;
 pub use state::{Changes, State};

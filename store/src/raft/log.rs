@@ -95,6 +95,11 @@ impl LogStore {
         Self { shared: Arc::new(Mutex::new(log)), wal: Some(wal) }
     }
 
+    /// Index of the last entry that the log no longer holds.
+    pub fn purged_index(&self) -> Option<u64> {
+        self.lock().purged.as_ref().map(|purged| purged.index)
+    }
+
     async fn write(&self, record: Record) -> io::Result<()> {
         match &self.wal {
             Some(wal) => wal.write(vec![record]).await,

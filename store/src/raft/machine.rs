@@ -5,7 +5,7 @@
 //! in every synced watch.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
@@ -14,10 +14,18 @@ use openraft::{EntryPayload, OptionalSend};
 
 use super::types::*;
 use crate::command::Command;
-use crate::mvcc::{Applied, Changes, Machine, State};
+use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
 use crate::reply::Reply;
-use crate::snapshot::Image;
+use crate::snapshot::{self, Home, Image, Latest};
+
+/// A snapshot is due when this many entries, or as many as there are keys if those are more, were
+/// applied since the last. They stay in memory until then.
+const SNAPSHOT_ENTRIES: u64 = 20_000;
+
+/// A snapshot is due when entries of this many bytes, or as many as the state has if those are
+/// more, were applied since the last: so snapshots never write more than the WAL does.
+const SNAPSHOT_BYTES: u64 = 32 << 20;
 
 /// Entries applied before their effect is published. Bounds the wait of the first of a long queue.
 const PUBLISH_BATCH: usize = 128;
@@ -29,8 +37,25 @@ pub struct StateMachine {
     published: Arc<Published>,
     last_applied: Option<LogId>,
     membership: StoredMembership,
-    /// What the last snapshot covers.
-    snapshot: Option<SnapshotMeta>,
+    /// Where snapshots are kept; `None` keeps the last in memory.
+    home: Option<Home>,
+    /// The last snapshot, durable where there is a home.
+    snapshot: Arc<Mutex<Option<Kept>>>,
+    since_snapshot: Volume,
+}
+
+/// A snapshot that Raft may ask for again.
+type Kept = (SnapshotMeta, Image);
+
+/// Entries applied and their bytes.
+#[derive(Debug, Default)]
+struct Volume {
+    entries: u64,
+    bytes: u64,
+}
+
+fn keep(kept: &Mutex<Option<Kept>>, meta: SnapshotMeta, image: Image) {
+    *kept.lock().expect("no code panics while it holds the snapshot") = Some((meta, image));
 }
 
 /// The effects of entries that are applied and not yet published.
@@ -42,14 +67,76 @@ struct Pending {
 }
 
 impl StateMachine {
-    /// A state machine that starts from what `published` shows.
-    pub fn new(machine: Machine, published: Arc<Published>) -> Self {
+    /// A state machine in memory, empty.
+    pub fn in_memory(identity: Identity, published: Arc<Published>) -> Self {
+        Self::new(identity, published, State::default(), None)
+    }
+
+    /// A state machine that keeps its snapshots in `home` and starts from the latest of them.
+    pub fn on_disk(
+        identity: Identity,
+        published: Arc<Published>,
+        home: Home,
+        latest: Option<Latest>,
+    ) -> Self {
+        let Some(Latest { path, loaded }) = latest else {
+            return Self::new(identity, published, State::default(), Some(home));
+        };
+        let meta = loaded.meta.raft_meta();
+        let mut machine = Self::new(identity, published, loaded.state, Some(home));
+        machine.last_applied = meta.last_log_id.clone();
+        machine.membership = meta.last_membership.clone();
+        keep(&machine.snapshot, meta, Image::File(path));
+        machine.publish_all();
+        machine
+    }
+
+    fn new(
+        identity: Identity,
+        published: Arc<Published>,
+        state: State,
+        home: Option<Home>,
+    ) -> Self {
         Self {
-            machine,
+            machine: Machine::new(identity, state),
             published,
             last_applied: None,
             membership: StoredMembership::default(),
-            snapshot: None,
+            home,
+            snapshot: Arc::default(),
+            since_snapshot: Volume::default(),
+        }
+    }
+
+    /// The state with what identifies it, for a snapshot that a client asked for.
+    pub fn capture(&self) -> (snapshot::Meta, State) {
+        let state = self.machine.state().clone();
+        (snapshot::Meta::new(self.published.identity, &self.meta(), &state), state)
+    }
+
+    fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta {
+            last_log_id: self.last_applied.clone(),
+            last_membership: self.membership.clone(),
+        }
+    }
+
+    /// Publishes a state that was replaced as a whole.
+    fn publish_all(&mut self) {
+        self.publish(&mut Pending::default());
+        let state = self.machine.state();
+        self.published.hub.reset(state.revision);
+        self.published.keeper.reset(state);
+    }
+
+    /// Asks for a snapshot when enough was applied since the last.
+    fn note_volume(&mut self) {
+        let state = self.machine.state();
+        let due = self.since_snapshot.entries >= SNAPSHOT_ENTRIES.max(state.len() as u64)
+            || self.since_snapshot.bytes >= SNAPSHOT_BYTES.max(state.size());
+        if due {
+            self.since_snapshot = Volume::default();
+            self.published.snapshot_due.notify_one();
         }
     }
 
@@ -67,6 +154,7 @@ impl StateMachine {
                 Answer::None
             }
             EntryPayload::Normal(Proposal(encoded)) => {
+                self.since_snapshot.bytes += encoded.len() as u64;
                 let command = Command::decode(encoded)
                     .map_err(|error| io::Error::other(format!("entry {log_id}: {error}")))?;
                 Answer::Command(self.apply_command(term_of(&log_id), command, pending))
@@ -76,6 +164,7 @@ impl StateMachine {
             pending.answers.push((responder, answer));
         }
         pending.entries += 1;
+        self.since_snapshot.entries += 1;
         self.last_applied = Some(log_id);
         Ok(())
     }
@@ -142,49 +231,76 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             }
         }
         self.publish(&mut pending);
+        self.note_volume();
         Ok(())
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        let meta = SnapshotMeta {
-            last_log_id: self.last_applied.clone(),
-            last_membership: self.membership.clone(),
-        };
-        self.snapshot = Some(meta.clone());
-        Builder { meta, state: self.machine.state().clone() }
+        Builder {
+            identity: self.published.identity,
+            meta: self.meta(),
+            state: self.machine.state().clone(),
+            home: self.home.clone(),
+            kept: Arc::clone(&self.snapshot),
+        }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, image: Image) -> io::Result<()> {
-        self.machine.replace(image.state);
+        let state = match image {
+            Image::Memory(state) => *state,
+            Image::File(path) => {
+                let loading = move || snapshot::load(&path, true).map_err(io::Error::other);
+                blocking(loading).await?.state
+            }
+        };
+        self.machine.replace(state);
         self.last_applied = meta.last_log_id.clone();
         self.membership = meta.last_membership.clone();
-        self.snapshot = Some(meta.clone());
-        self.publish(&mut Pending::default());
-        let state = self.machine.state();
-        self.published.hub.reset(state.revision);
-        self.published.keeper.reset(state);
+        let mut builder = self.get_snapshot_builder().await;
+        builder.build_snapshot().await?;
+        self.publish_all();
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<TypeConfig, Image>>> {
-        let Some(meta) = self.snapshot.clone() else { return Ok(None) };
-        let image = Image { state: self.machine.state().clone() };
-        Ok(Some(SnapshotOf::<TypeConfig, Image> { meta, snapshot: image }))
+        let kept = self.snapshot.lock().expect("no code panics while it holds the snapshot");
+        let snapshot =
+            kept.clone().map(|(meta, snapshot)| SnapshotOf::<TypeConfig, Image> { meta, snapshot });
+        Ok(snapshot)
     }
 }
 
 /// Builds a snapshot of the state at the moment it was asked for.
 #[derive(Debug)]
 pub struct Builder {
+    identity: Identity,
     meta: SnapshotMeta,
     state: State,
+    home: Option<Home>,
+    kept: Arc<Mutex<Option<Kept>>>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     type SnapshotData = Image;
 
+    /// Returns when the snapshot is durable, because Raft purges its log then.
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, Image>> {
-        let image = Image { state: self.state.clone() };
+        let image = match self.home.clone() {
+            None => Image::Memory(Box::new(self.state.clone())),
+            Some(home) => {
+                let meta = snapshot::Meta::new(self.identity, &self.meta, &self.state);
+                let state = self.state.clone();
+                Image::File(blocking(move || home.write(&meta, &state)).await?)
+            }
+        };
+        keep(&self.kept, self.meta.clone(), image.clone());
         Ok(SnapshotOf::<TypeConfig, Image> { meta: self.meta.clone(), snapshot: image })
     }
+}
+
+/// Runs `work` on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

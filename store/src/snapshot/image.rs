@@ -1,9 +1,13 @@
-//! A state on its way between members.
+//! A state on its way into the state machine.
+
+use std::path::PathBuf;
 
 use crate::mvcc::State;
 
-/// A state frozen at one revision. Cheap to clone: it shares everything with the live state.
+/// A snapshot's content: in memory (cheap to clone, it shares everything with the live state) or in
+/// a file.
 #[derive(Clone, Debug)]
-pub struct Image {
-    pub state: State,
+pub enum Image {
+    Memory(Box<State>),
+    File(PathBuf),
 }

@@ -80,13 +80,19 @@ pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
         if is_last && !end.sealed {
             torn_bytes = end.torn_bytes;
             let file = clear_tail(&read, &end, &options)?;
-            position = Some(Position { file, salt: read.header.salt, offset: end.offset, length: read.bytes.len() });
+            position = Some(Position {
+                file,
+                salt: read.header.salt,
+                offset: end.offset,
+                length: read.bytes.len(),
+            });
         }
     }
     let first = sequences.first().map_or_else(PathBuf::new, |first| segment::path(dir, *first));
     let log = replay.finish(&first)?;
-    let wal = Wal::start(dir.to_owned(), options, segments, position, &log)
-        .map_err(|source| WalError::Io { action: "start the writer of", path: dir.into(), source })?;
+    let wal = Wal::start(dir.to_owned(), options, segments, position, &log).map_err(|source| {
+        WalError::Io { action: "start the writer of", path: dir.into(), source }
+    })?;
     Ok(Recovered { log, wal, torn_bytes })
 }
 
@@ -115,10 +121,8 @@ fn discard_unfinished(dir: &Path, sequence: u64, options: &Options) -> Result<bo
     let path = segment::path(dir, sequence);
     let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
     let begun = bytes.iter().skip(segment::HEADER).any(|byte| *byte != 0);
-    let readable = !matches!(
-        segment::Header::decode(&bytes),
-        Err(BadHeader::Absent | BadHeader::Damaged)
-    );
+    let readable =
+        !matches!(segment::Header::decode(&bytes), Err(BadHeader::Absent | BadHeader::Damaged));
     if begun || readable {
         return Ok(false);
     }

@@ -1,0 +1,88 @@
+//! The member's own snapshot files.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::decode::{Loaded, SnapshotError, load};
+use super::encode::encode;
+use super::format::Meta;
+use crate::disk::sync_dir;
+use crate::mvcc::State;
+
+/// Writes are handed to the system in pieces of this size.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// The directory that keeps the member's snapshots: normally one.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    dir: PathBuf,
+}
+
+/// The snapshot a member starts from.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    pub(crate) path: PathBuf,
+    pub(crate) loaded: Loaded,
+}
+
+impl Home {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Reads the newest snapshot, and removes what an interrupted write left behind.
+    pub(crate) fn latest(&self) -> Result<Option<Latest>, SnapshotError> {
+        let io = |source| SnapshotError::Io { action: "list", path: self.dir.clone(), source };
+        let mut newest: Option<(u64, PathBuf)> = None;
+        for entry in std::fs::read_dir(&self.dir).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            match index_of(&path) {
+                Some(index) => newest = newest.max(Some((index, path))),
+                None if path.extension().is_some_and(|extension| extension == "tmp") => {
+                    std::fs::remove_file(&path).map_err(io)?;
+                }
+                None => return Err(SnapshotError::NotASnapshot { path }),
+            }
+        }
+        let Some((_, path)) = newest else { return Ok(None) };
+        let loaded = load(&path, true)?;
+        Ok(Some(Latest { path, loaded }))
+    }
+
+    /// Writes a snapshot; it is durable when this returns. Older ones are removed.
+    pub(crate) fn write(&self, meta: &Meta, state: &State) -> io::Result<PathBuf> {
+        let index = meta.last_log.map_or(0, |(_, index)| index);
+        let path = self.dir.join(format!("{index:016x}.snap"));
+        let temporary = path.with_extension("tmp");
+        let mut file = io::BufWriter::with_capacity(WRITE_BYTES, File::create(&temporary)?);
+        encode(meta, state, &mut |bytes: &[u8]| file.write_all(bytes))?;
+        file.into_inner()?.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        sync_dir(&self.dir)?;
+        self.remove_older(index)?;
+        Ok(path)
+    }
+
+    fn remove_older(&self, index: u64) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if index_of(&path).is_some_and(|older| older < index) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all snapshots.
+    pub(crate) fn bytes(&self) -> u64 {
+        let Ok(entries) = std::fs::read_dir(&self.dir) else { return 0 };
+        entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+    }
+}
+
+/// The log index that a file name stands for.
+fn index_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".snap")?;
+    (name.len() == 16).then(|| u64::from_str_radix(name, 16).ok()).flatten()
+}

@@ -1,0 +1,168 @@
+//! The items of a snapshot and their bytes.
+
+use bytes::{Buf, BufMut, Bytes};
+use serde::{Deserialize, Serialize};
+
+use crate::mvcc::{Identity, State};
+use crate::raft::types::{SnapshotMeta, StoredMembership, log_id, term_of};
+use crate::types::*;
+
+pub(super) const MAGIC: &[u8; 8] = b"CORSNAP\n";
+pub(super) const FORMAT: u32 = 1;
+/// Magic, format, and four zero bytes.
+pub(super) const HEADER: usize = 16;
+pub(super) const BLOCK: usize = 512;
+pub(super) const HASH: usize = 32;
+
+/// A frame closes when it holds this many bytes.
+pub(super) const FRAME_BYTES: usize = 64 << 10;
+
+/// No frame is longer: its last item began below [`FRAME_BYTES`] and is one key's value or one
+/// revision's changes.
+pub(super) const MAX_FRAME_BYTES: usize = 1 << 30;
+
+/// What the first item tells of the whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Meta {
+    pub(crate) cluster_id: u64,
+    pub(crate) member_id: u64,
+    /// The last entry that the state holds, as term and index.
+    pub(crate) last_log: Option<(u64, u64)>,
+    pub(crate) membership: StoredMembership,
+    pub(crate) revision: i64,
+    pub(crate) compacted: i64,
+    /// Live keys.
+    pub(crate) keys: u64,
+    /// The etcd version whose behaviour the writer served.
+    pub(crate) version: String,
+}
+
+impl Meta {
+    pub(crate) fn new(identity: Identity, meta: &SnapshotMeta, state: &State) -> Self {
+        Self {
+            cluster_id: identity.cluster_id,
+            member_id: identity.member_id,
+            last_log: meta.last_log_id.as_ref().map(|last| (term_of(last), last.index)),
+            membership: meta.last_membership.clone(),
+            revision: state.revision,
+            compacted: state.compacted,
+            keys: state.len() as u64,
+            version: crate::ETCD_VERSION.to_owned(),
+        }
+    }
+
+    pub(crate) fn raft_meta(&self) -> SnapshotMeta {
+        SnapshotMeta {
+            last_log_id: self.last_log.map(|(term, index)| log_id(term, index)),
+            last_membership: self.membership.clone(),
+        }
+    }
+}
+
+/// One item. The first is `Meta`, the last `End`.
+#[derive(Debug)]
+pub(super) enum Item {
+    Meta(Box<Meta>),
+    Lease {
+        id: i64,
+        ttl: i64,
+    },
+    Base(KeyValue),
+    Changes {
+        revision: i64,
+        events: Vec<(EventType, KeyValue)>,
+    },
+    /// Number of items before this one.
+    End(u64),
+}
+
+pub(super) fn put_meta(out: &mut Vec<u8>, meta: &Meta) {
+    out.put_u8(0);
+    let json = serde_json::to_vec(meta).expect("a snapshot's meta data is plain data");
+    put_bytes(out, &json);
+}
+
+pub(super) fn put_lease(out: &mut Vec<u8>, id: i64, ttl: i64) {
+    out.put_u8(1);
+    out.put_i64_le(id);
+    out.put_i64_le(ttl);
+}
+
+pub(super) fn put_base(out: &mut Vec<u8>, kv: &KeyValue) {
+    out.put_u8(2);
+    put_kv(out, kv);
+}
+
+pub(super) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[std::sync::Arc<Event>]) {
+    out.put_u8(3);
+    out.put_i64_le(revision);
+    out.put_u32_le(u32::try_from(events.len()).expect("one revision changes fewer than 2^32 keys"));
+    for event in events {
+        out.put_u8(match event.event_type {
+            EventType::Put => 0,
+            EventType::Delete => 1,
+        });
+        put_kv(out, &event.kv);
+    }
+}
+
+pub(super) fn put_end(out: &mut Vec<u8>, items: u64) {
+    out.put_u8(4);
+    out.put_u64_le(items);
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.put_u32_le(u32::try_from(bytes.len()).expect("keys and values are far below 4 GiB"));
+    out.put_slice(bytes);
+}
+
+fn put_kv(out: &mut Vec<u8>, kv: &KeyValue) {
+    put_bytes(out, &kv.key);
+    put_bytes(out, &kv.value);
+    for number in [kv.create_revision, kv.mod_revision, kv.version, kv.lease] {
+        out.put_i64_le(number);
+    }
+}
+
+/// Reads the item at the start of `input`; `None` if there is no whole one.
+pub(super) fn take_item(input: &mut &[u8]) -> Option<Item> {
+    Some(match input.try_get_u8().ok()? {
+        0 => Item::Meta(serde_json::from_slice(take_slice(input)?).ok()?),
+        1 => Item::Lease { id: input.try_get_i64_le().ok()?, ttl: input.try_get_i64_le().ok()? },
+        2 => Item::Base(take_kv(input)?),
+        3 => {
+            let revision = input.try_get_i64_le().ok()?;
+            let count = input.try_get_u32_le().ok()? as usize;
+            let mut events = Vec::with_capacity(count.min(input.len()));
+            for _ in 0..count {
+                let event_type = match input.try_get_u8().ok()? {
+                    0 => EventType::Put,
+                    1 => EventType::Delete,
+                    _ => return None,
+                };
+                events.push((event_type, take_kv(input)?));
+            }
+            Item::Changes { revision, events }
+        }
+        4 => Item::End(input.try_get_u64_le().ok()?),
+        _ => return None,
+    })
+}
+
+fn take_slice<'i>(input: &mut &'i [u8]) -> Option<&'i [u8]> {
+    let length = input.try_get_u32_le().ok()? as usize;
+    let (slice, rest) = input.split_at_checked(length)?;
+    *input = rest;
+    Some(slice)
+}
+
+fn take_kv(input: &mut &[u8]) -> Option<KeyValue> {
+    Some(KeyValue {
+        key: Bytes::copy_from_slice(take_slice(input)?),
+        value: Bytes::copy_from_slice(take_slice(input)?),
+        create_revision: input.try_get_i64_le().ok()?,
+        mod_revision: input.try_get_i64_le().ok()?,
+        version: input.try_get_i64_le().ok()?,
+        lease: input.try_get_i64_le().ok()?,
+    })
+}
