@@ -53,6 +53,17 @@ impl PodInfo {
         }
     }
 
+    /// Of a pod that has its node: without what only matters for finding one. There are many of
+    /// these, and each of the lists would be kept for nothing.
+    pub fn of_assigned(pod: &Pod) -> Self {
+        Self {
+            tolerations: Vec::new(),
+            affinity: NodeAffinity::default(),
+            gates: Vec::new(),
+            ..Self::of(pod)
+        }
+    }
+
     /// Asks for nothing that is counted.
     pub fn is_best_effort(&self) -> bool {
         self.requests.is_zero()

@@ -39,23 +39,19 @@ impl Core {
         now: Instant,
     ) {
         let pod = delta.object();
-        let info = Arc::new(PodInfo::of(pod));
-        match delta {
-            Delta::Deleted(_) => self.pod_gone(&info, profile),
-            Delta::Added(_) | Delta::Updated { .. } if pod.is_finished() => {
-                self.pod_gone(&info, profile);
-            }
-            Delta::Added(_) | Delta::Updated { .. } => match info.node_name.clone() {
-                Some(node) => self.pod_assigned(info, &node, profile),
-                None => self.pod_pending(pod, info, profile, scheduler, now),
-            },
+        if matches!(delta, Delta::Deleted(_)) || pod.is_finished() {
+            return self.pod_gone(pod.metadata.uid.as_deref().unwrap_or_default(), profile);
+        }
+        match pod.spec.node_name.as_deref().filter(|name| !name.is_empty()) {
+            Some(node) => self.pod_assigned(Arc::new(PodInfo::of_assigned(pod)), node, profile),
+            None => self.pod_pending(pod, profile, scheduler, now),
         }
     }
 
-    fn pod_gone(&mut self, pod: &PodInfo, profile: &Profile) {
-        self.queue.remove(&pod.uid);
-        profile.waiting.forget(&pod.uid);
-        if let Some(node) = self.cluster.remove_pod(&pod.uid) {
+    fn pod_gone(&mut self, uid: &str, profile: &Profile) {
+        self.queue.remove(uid);
+        profile.waiting.forget(uid);
+        if let Some(node) = self.cluster.remove_pod(uid) {
             self.room_freed(profile, node);
         }
     }
@@ -80,20 +76,14 @@ impl Core {
         }
     }
 
-    fn pod_pending(
-        &mut self,
-        pod: &Pod,
-        info: Arc<PodInfo>,
-        profile: &Profile,
-        scheduler: &str,
-        now: Instant,
-    ) {
+    fn pod_pending(&mut self, pod: &Pod, profile: &Profile, scheduler: &str, now: Instant) {
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
         let ours = pod.spec.scheduler_name.as_deref().unwrap_or("default-scheduler") == scheduler;
         // One that is being deleted only waits for its finalizers.
-        if !ours || info.deleting {
-            self.queue.remove(&info.uid);
-        } else if self.cluster.placed(&info.uid).is_none() {
-            self.queue.set(info, profile, now);
+        if !ours || pod.metadata.deletion_timestamp.is_some() {
+            self.queue.remove(uid);
+        } else if self.cluster.placed(uid).is_none() {
+            self.queue.set(Arc::new(PodInfo::of(pod)), profile, now);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod bind;
 mod core;
+#[cfg(test)]
+mod core_test;
 mod feed;
 mod report;
 mod service;
