@@ -4,6 +4,7 @@
 pub mod decode;
 pub mod identity;
 pub mod object;
+pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod quantity;

@@ -57,7 +57,11 @@ fn yaml_scalars_are_those_of_yaml_1_1() {
         ("|\n  two\n  lines", json!("two\nlines\n")),
     ];
     for (text, expected) in cases {
-        assert_eq!(yaml(&format!("value: {text}\n")).object, json!({ "value": expected }), "{text}");
+        assert_eq!(
+            yaml(&format!("value: {text}\n")).object,
+            json!({ "value": expected }),
+            "{text}"
+        );
     }
 }
 
@@ -117,7 +121,9 @@ fn the_number_of_values_is_bounded() {
         Some("malformed JSON: more than 400000 values")
     );
     let laughs: String = (1..12)
-        .map(|level| format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 10].join(",")))
+        .map(|level| {
+            format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 10].join(","))
+        })
         .collect();
     assert!(decode(Format::Yaml, format!("l0: &l0 lol\n{laughs}").as_bytes()).is_err());
 }

@@ -103,13 +103,11 @@ fn merge_objects(
     merge_ordered_lists(known, &mut original, &mut patch, path)?;
     for (name, value) in patch {
         match name.strip_prefix(DELETE_FROM_LIST) {
-            Some(list) => path.within(list, |path| {
-                delete_from_list(original.get_mut(list), value, path)
-            })?,
+            Some(list) => {
+                path.within(list, |path| delete_from_list(original.get_mut(list), value, path))?
+            }
             None => {
-                path.within(&name, |path| {
-                    merge_member(known, &mut original, &name, value, path)
-                })?;
+                path.within(&name, |path| merge_member(known, &mut original, &name, value, path))?;
             }
         }
     }
@@ -163,9 +161,8 @@ fn retain_keys(
     let listed = |name: &str| keys.iter().any(|key| key == name);
     let is_directive =
         |name: &str| name.starts_with(DELETE_FROM_LIST) || name.starts_with(SET_ELEMENT_ORDER);
-    let stray = patch
-        .iter()
-        .find(|(name, value)| !value.is_null() && !is_directive(name) && !listed(name));
+    let stray =
+        patch.iter().find(|(name, value)| !value.is_null() && !is_directive(name) && !listed(name));
     if let Some((key, _)) = stray {
         return Err(PatchError::RetainKeys { path: path.here(), key: key.clone() });
     }
@@ -190,9 +187,7 @@ fn merge_ordered_lists(
             continue;
         }
         let changes = patch.remove(name);
-        path.within(name, |path| {
-            merge_ordered_list(known, original, name, changes, order, path)
-        })?;
+        path.within(name, |path| merge_ordered_list(known, original, name, changes, order, path))?;
     }
     Ok(())
 }

@@ -12,7 +12,9 @@ use crate::quantity::Quantity;
 /// positions that Go leaves out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TypeError {
-    #[error("json: cannot unmarshal {found} into Go struct field {type_name}.{path} of type {expected}")]
+    #[error(
+        "json: cannot unmarshal {found} into Go struct field {type_name}.{path} of type {expected}"
+    )]
     Type {
         /// `spec.containers[0].image`.
         path: String,
@@ -113,9 +115,10 @@ impl Place<'_> {
                     Ok(())
                 })
             }
-            (Type::SchemaOrArray | Type::SchemaOrBool | Type::SchemaOrStrings, Value::Object(_)) => {
-                self.descend(json_schema(), value)
-            }
+            (
+                Type::SchemaOrArray | Type::SchemaOrBool | Type::SchemaOrStrings,
+                Value::Object(_),
+            ) => self.descend(json_schema(), value),
             (Type::SchemaOrArray, Value::Array(items)) => {
                 self.check_items(&Type::SchemaOrBool, items)
             }

@@ -26,10 +26,10 @@ impl Schema {
 
 fn default_members(schema: &Schema, members: &mut Map<String, Value>) {
     // Conditions look at siblings, so those have their own defaults first.
-    let (conditional, plain): (Vec<&Field>, Vec<&Field>) = schema
-        .fields
-        .iter()
-        .partition(|field| field.default.as_ref().is_some_and(|default| default.condition.is_some()));
+    let (conditional, plain): (Vec<&Field>, Vec<&Field>) =
+        schema.fields.iter().partition(|field| {
+            field.default.as_ref().is_some_and(|default| default.condition.is_some())
+        });
     for field in plain.into_iter().chain(conditional) {
         default_field(field, members);
     }
@@ -38,7 +38,8 @@ fn default_members(schema: &Schema, members: &mut Map<String, Value>) {
 fn default_field(field: &Field, members: &mut Map<String, Value>) {
     let is_unset = |value: &Value| {
         // A struct that is there but empty still gets what its fields default to.
-        let is_value = field.presence != Presence::Pointer && !matches!(field.kind, Type::Object(_));
+        let is_value =
+            field.presence != Presence::Pointer && !matches!(field.kind, Type::Object(_));
         value.is_null() || is_value && is_zero(&field.kind, value)
     };
     if members.get(field.name).is_some_and(is_unset) {

@@ -52,8 +52,9 @@ struct Table {
 pub fn lookup(group: &str, version: &str, kind: &str) -> Option<&'static Schema> {
     let table = table();
     let find = |key: (&str, &str, &str)| {
-        let index =
-            table.kinds.binary_search_by(|&(group, version, kind, _)| (group, version, kind).cmp(&key));
+        let index = table
+            .kinds
+            .binary_search_by(|&(group, version, kind, _)| (group, version, kind).cmp(&key));
         Some(table.entries[usize::from(table.kinds[index.ok()?].3)].schema())
     };
     find((group, version, kind)).or_else(|| find(("*", "*", kind)))
@@ -87,7 +88,9 @@ fn index() -> Table {
         let mut words = heading.split(' ');
         let name = words.next().expect(MALFORMED);
         let number = u16::try_from(entries.len()).expect(MALFORMED);
-        kinds.extend(heading_kinds(heading).map(|kind| (kind.group, kind.version, kind.kind, number)));
+        kinds.extend(
+            heading_kinds(heading).map(|kind| (kind.group, kind.version, kind.kind, number)),
+        );
         entries.push(Entry { name, heading, body, schema: OnceLock::new() });
     }
     kinds.sort_unstable();

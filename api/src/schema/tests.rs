@@ -206,10 +206,16 @@ fn defaults_and_zero_values() {
             "/spec/containers/0/ports/0",
             json!({"containerPort": 1, "protocol": "TCP"}),
         ),
-        ("", "Pod", pod(json!({"stdin": false, "name": "a"})), "/spec/containers/0", json!({
-            "name": "a", "resources": {}, "terminationMessagePath": "/dev/termination-log",
-            "terminationMessagePolicy": "File",
-        })),
+        (
+            "",
+            "Pod",
+            pod(json!({"stdin": false, "name": "a"})),
+            "/spec/containers/0",
+            json!({
+                "name": "a", "resources": {}, "terminationMessagePath": "/dev/termination-log",
+                "terminationMessagePolicy": "File",
+            }),
+        ),
         (
             "",
             "Pod",
@@ -251,34 +257,78 @@ fn defaults_and_zero_values() {
             json!({"type": "Ready", "status": "True", "lastProbeTime": null,
                 "lastTransitionTime": "2026-01-02T03:04:05Z"}),
         ),
-        ("", "Service", json!({}), "/spec", json!({
-            "type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
-        })),
-        ("", "Service", json!({"spec": {"type": "ExternalName"}}), "/spec", json!({
-            "type": "ExternalName", "sessionAffinity": "None",
-        })),
-        ("", "Service", json!({"spec": {"type": "LoadBalancer", "sessionAffinity": "ClientIP"}}),
-            "/spec", json!({
+        (
+            "",
+            "Service",
+            json!({}),
+            "/spec",
+            json!({
+                "type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
+            }),
+        ),
+        (
+            "",
+            "Service",
+            json!({"spec": {"type": "ExternalName"}}),
+            "/spec",
+            json!({
+                "type": "ExternalName", "sessionAffinity": "None",
+            }),
+        ),
+        (
+            "",
+            "Service",
+            json!({"spec": {"type": "LoadBalancer", "sessionAffinity": "ClientIP"}}),
+            "/spec",
+            json!({
                 "type": "LoadBalancer", "sessionAffinity": "ClientIP",
                 "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}},
                 "allocateLoadBalancerNodePorts": true, "internalTrafficPolicy": "Cluster",
                 "externalTrafficPolicy": "Cluster",
-            })),
+            }),
+        ),
         ("", "Service", json!({}), "/status", json!({"loadBalancer": {}})),
-        ("", "Secret", json!({"data": {"a": "aGVs\nbG8="}}), "", json!({
-            "metadata": {}, "type": "Opaque", "data": {"a": "aGVsbG8="},
-        })),
-        ("", "ConfigMap", json!({"metadata": {"creationTimestamp": null, "labels": {}}}), "",
-            json!({"metadata": {}})),
-        ("", "Namespace", json!({}), "", json!({
-            "metadata": {}, "spec": {}, "status": {"phase": "Active"},
-        })),
-        ("coordination.k8s.io", "Lease",
-            json!({"spec": {"renewTime": "2026-01-02T03:04:05.678901234Z"}}), "/spec",
-            json!({"renewTime": "2026-01-02T03:04:05.678901Z"})),
-        ("rbac.authorization.k8s.io", "ClusterRole", json!({}), "", json!({
-            "metadata": {}, "rules": null,
-        })),
+        (
+            "",
+            "Secret",
+            json!({"data": {"a": "aGVs\nbG8="}}),
+            "",
+            json!({
+                "metadata": {}, "type": "Opaque", "data": {"a": "aGVsbG8="},
+            }),
+        ),
+        (
+            "",
+            "ConfigMap",
+            json!({"metadata": {"creationTimestamp": null, "labels": {}}}),
+            "",
+            json!({"metadata": {}}),
+        ),
+        (
+            "",
+            "Namespace",
+            json!({}),
+            "",
+            json!({
+                "metadata": {}, "spec": {}, "status": {"phase": "Active"},
+            }),
+        ),
+        (
+            "coordination.k8s.io",
+            "Lease",
+            json!({"spec": {"renewTime": "2026-01-02T03:04:05.678901234Z"}}),
+            "/spec",
+            json!({"renewTime": "2026-01-02T03:04:05.678901Z"}),
+        ),
+        (
+            "rbac.authorization.k8s.io",
+            "ClusterRole",
+            json!({}),
+            "",
+            json!({
+                "metadata": {}, "rules": null,
+            }),
+        ),
         ("", "Pod", pod(Value::Null), "/spec/containers/0/name", json!("")),
     ];
     for (group, name, mut object, pointer, expected) in cases {

@@ -81,8 +81,8 @@ pub fn read(path: &Path) -> anyhow::Result<Definitions> {
         #[serde(rename = "$defs")]
         definitions: Definitions,
     }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file: File = serde_json::from_str(&text)
         .with_context(|| format!("{} holds no definitions", path.display()))?;
     Ok(file.definitions)

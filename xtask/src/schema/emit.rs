@@ -201,7 +201,10 @@ fn agree_on_wire(
         _ => return Ok(()), // A message; its name differs by package notation.
     };
     // Discovery's verbs travel in a message of their own; no request body holds them.
-    ensure!(written.starts_with(expected) || written == "Verbs", "{expected} here, {written} in the proto file");
+    ensure!(
+        written.starts_with(expected) || written == "Verbs",
+        "{expected} here, {written} in the proto file"
+    );
     Ok(())
 }
 

@@ -28,7 +28,9 @@ pub struct Module {
 
 pub fn definitions() -> anyhow::Result<Definitions> {
     let dir = tempfile::tempdir()?;
-    output(Command::new("pip").args(["download", "--quiet", "--no-deps", PACKAGE]).current_dir(&dir))?;
+    output(
+        Command::new("pip").args(["download", "--quiet", "--no-deps", PACKAGE]).current_dir(&dir),
+    )?;
     let wheel = std::fs::read_dir(&dir)?
         .filter_map(Result::ok)
         .map(|entry| entry.path())

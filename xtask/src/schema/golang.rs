@@ -23,9 +23,15 @@ pub struct Field {
 }
 
 enum Member {
-    Field { json_name: String, field: Field },
+    Field {
+        json_name: String,
+        field: Field,
+    },
     /// A struct whose fields JSON shows as the outer struct's own.
-    Inline { go_type: String, number: Option<u32> },
+    Inline {
+        go_type: String,
+        number: Option<u32>,
+    },
 }
 
 /// Structs by definition name (`io.k8s.api.core.v1.Pod`).

@@ -58,7 +58,8 @@ fn parse(text: &str) -> anyhow::Result<Vec<(String, Message)>> {
                 break;
             }
             let line = line.trim();
-            let Some((declaration, number)) = line.strip_suffix(';').and_then(|l| l.split_once('='))
+            let Some((declaration, number)) =
+                line.strip_suffix(';').and_then(|l| l.split_once('='))
             else {
                 continue;
             };

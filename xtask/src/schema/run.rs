@@ -43,6 +43,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     std::fs::write(&arguments.out, &text)
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
-    println!("{}: {} definitions, {} bytes", arguments.out.display(), definitions.len(), text.len());
+    println!(
+        "{}: {} definitions, {} bytes",
+        arguments.out.display(),
+        definitions.len(),
+        text.len()
+    );
     Ok(())
 }

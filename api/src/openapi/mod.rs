@@ -1,0 +1,17 @@
+//! OpenAPI documents, written from the resource table and the schema table.
+//!
+//! What clients take from them: kubectl's apply looks up patch strategies and merge keys, and
+//! whether PATCH takes `fieldValidation`; its explain shows kinds and fields. A document is built
+//! when it is asked for and not kept here: the core group's takes some hundred kilobytes, which a
+//! cluster that nobody asks for documentation need not hold.
+
+mod components;
+mod operations;
+mod parameters;
+mod paths;
+mod v3;
+
+pub use v3::v3_document;
+
+#[cfg(test)]
+mod tests;
