@@ -2,9 +2,16 @@
 
 pub mod config;
 pub mod image;
+pub mod kubelet;
+pub mod layout;
+pub mod lifecycle;
+pub mod logs;
 pub mod node;
 pub mod pod;
 pub mod probe;
 pub mod rest;
 pub mod runtime;
 pub mod volume;
+
+pub use config::{ClusterDns, KubeletConfig};
+pub use kubelet::{Kubelet, NodeHandle};
