@@ -28,7 +28,7 @@ pub enum FitError {
 impl FitError {
     pub fn waits_for(&self) -> Events {
         match self {
-            FitError::NoNodes => Events::NODE_ADDED,
+            FitError::NoNodes => Events::ALL,
             FitError::Rejected { diagnosis, .. } => diagnosis.waits_for,
         }
     }

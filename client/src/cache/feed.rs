@@ -55,17 +55,24 @@ enum FeedError {
     Request(#[from] kube::Error),
 }
 
+struct Source<K> {
+    api: Api<K>,
+    config: Config,
+    prune: fn(&mut K),
+}
+
 /// Never returns.
-pub(super) async fn feed<K>(api: Api<K>, config: Config, cache: Cache<K>)
+pub(super) async fn feed<K>(api: Api<K>, config: Config, prune: fn(&mut K), cache: Cache<K>)
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
+    let source = Source { api, config, prune };
     let mut backoff = Backoff::new(BACKOFF);
     let mut position = None;
     loop {
         let started = Instant::now();
-        if let Err(error) = step(&api, &config, &cache, &mut position).await {
-            tracing::debug!(resource = api.resource_url(), %error, "cache feed interrupted");
+        if let Err(error) = step(&source, &cache, &mut position).await {
+            tracing::debug!(resource = source.api.resource_url(), %error, "cache feed interrupted");
             if let FeedError::Gone(_) = error {
                 position = None;
             }
@@ -81,8 +88,7 @@ where
 /// Lists if there is no position to watch from, then watches until the watch ends. Keeps in
 /// `position` the resourceVersion up to which the cache is complete.
 async fn step<K>(
-    api: &Api<K>,
-    config: &Config,
+    source: &Source<K>,
     cache: &Cache<K>,
     position: &mut Option<String>,
 ) -> Result<(), FeedError>
@@ -92,18 +98,19 @@ where
     let version = match position {
         Some(version) => version,
         None => {
-            let (objects, version) = list(api, config).await?;
+            let (objects, version) = list(source).await?;
             cache.replace(objects);
             position.insert(version)
         }
     };
-    watch(api, config, cache, version).await
+    watch(source, cache, version).await
 }
 
-async fn list<K>(api: &Api<K>, config: &Config) -> Result<(Vec<Arc<K>>, String), FeedError>
+async fn list<K>(source: &Source<K>) -> Result<(Vec<Arc<K>>, String), FeedError>
 where
     K: Resource + Clone + Debug + DeserializeOwned,
 {
+    let Source { api, config, prune } = source;
     let mut params = ListParams {
         label_selector: config.label_selector.clone(),
         field_selector: config.field_selector.clone(),
@@ -113,7 +120,10 @@ where
     let mut objects = Vec::new();
     loop {
         let page = api.list(&params).await.map_err(gone_or_failed("the list"))?;
-        objects.extend(page.items.into_iter().map(Arc::new));
+        objects.extend(page.items.into_iter().map(|mut object| {
+            prune(&mut object);
+            Arc::new(object)
+        }));
         params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
         if params.continue_token.is_none() {
             let version = page.metadata.resource_version.filter(|version| !version.is_empty());
@@ -123,14 +133,14 @@ where
 }
 
 async fn watch<K>(
-    api: &Api<K>,
-    config: &Config,
+    source: &Source<K>,
     cache: &Cache<K>,
     version: &mut String,
 ) -> Result<(), FeedError>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
+    let Source { api, config, prune } = source;
     let params = WatchParams {
         label_selector: config.label_selector.clone(),
         field_selector: config.field_selector.clone(),
@@ -141,12 +151,14 @@ where
     let mut events = events.map_err(FeedError::from).boxed();
     while let Ok(Some(event)) = tokio::time::timeout(SILENCE, events.next()).await {
         match event? {
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+            WatchEvent::Added(mut object) | WatchEvent::Modified(mut object) => {
                 *version = version_of(&object)?;
+                prune(&mut object);
                 cache.upsert(object);
             }
-            WatchEvent::Deleted(object) => {
+            WatchEvent::Deleted(mut object) => {
                 *version = version_of(&object)?;
+                prune(&mut object);
                 cache.remove(object);
             }
             WatchEvent::Bookmark(bookmark) => *version = bookmark.metadata.resource_version,

@@ -44,10 +44,24 @@ impl<K: Resource> Cache<K> {
     where
         K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
+        Self::start_pruned(api, config, cancel, |_| {})
+    }
+
+    /// As `start`, of objects from which `prune` takes what nobody reads here, before they are
+    /// kept or told. It must leave the metadata's name, namespace, uid, resourceVersion and owners.
+    pub fn start_pruned(
+        api: Api<K>,
+        config: Config,
+        cancel: CancellationToken,
+        prune: fn(&mut K),
+    ) -> Self
+    where
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
         let cache = Self::empty();
         let fed = cache.clone();
         tokio::spawn(async move {
-            cancel.run_until_cancelled(feed::feed(api, config, fed)).await;
+            cancel.run_until_cancelled(feed::feed(api, config, prune, fed)).await;
         });
         cache
     }

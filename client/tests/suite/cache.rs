@@ -168,3 +168,23 @@ async fn owners_are_indexed() {
     assert_eq!(cache.owned_by("2").len(), 1);
     assert!(cache.owned_by("3").is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn pruned_objects_are_kept_and_told_without_the_rest() {
+    let script = Script::new(vec![
+        page("5", "", &[pod("ns", "a", "1")]),
+        open_watch(&[event("ADDED", pod("ns", "b", "6"))]),
+    ]);
+    let cancel = CancellationToken::new();
+    let _guard = cancel.clone().drop_guard();
+    let pods = Api::all(script.client());
+    let cache = Cache::<Pod>::start_pruned(pods, Config::default(), cancel, |pod| {
+        pod.spec.priority = Some(7);
+    });
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    cache.on_change(move |delta| {
+        let _ = sender.send(delta.object().spec.priority);
+    });
+    assert_eq!((told.recv().await, told.recv().await), (Some(Some(7)), Some(Some(7))));
+    assert!(cache.list().iter().all(|pod| pod.spec.priority == Some(7)));
+}

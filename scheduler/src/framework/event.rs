@@ -15,6 +15,7 @@ impl Events {
     pub const NODE_TAINTS: Self = Self(1 << 3);
     /// A pod on a node is gone, or asks for less.
     pub const ROOM_FREED: Self = Self(1 << 4);
+    /// Everything; of a pod that waits: it is not known what helps it.
     pub const ALL: Self = Self(u16::MAX);
 
     pub fn intersects(self, other: Self) -> bool {

@@ -15,7 +15,9 @@ pub trait Plugin: Send + Sync {
     /// Upstream's name of it.
     fn name(&self) -> &'static str;
 
-    /// What may help a pod that this plug-in rejected. Asked of those that filter.
+    /// What may help a pod that this plug-in rejected. A pod is tried again only after such an
+    /// event of a node that it fits now; `ALL` is for plug-ins that judge by more than the node,
+    /// and tries it after every event.
     fn events(&self) -> Events {
         Events::ALL
     }

@@ -106,14 +106,16 @@ impl SchedulingQueue {
     }
 
     /// Something happened. Unschedulable pods that wait for such an event, and that `fits` says it
-    /// has helped, are tried again when their backoff is over.
+    /// has helped, are tried again when their backoff is over. Of those that wait for `ALL` it is
+    /// not known what helps: they are tried whatever happened.
     pub fn on_event(&mut self, event: Events, profile: &Profile, fits: impl Fn(&PodInfo) -> bool) {
         let helped: Vec<Uid> = self
             .unschedulable
             .values()
             .filter(|uid| {
                 let entry = &self.entries[*uid];
-                entry.waits_for.intersects(event) && fits(&entry.pod)
+                entry.waits_for == Events::ALL
+                    || entry.waits_for.intersects(event) && fits(&entry.pod)
             })
             .cloned()
             .collect();

@@ -97,7 +97,8 @@ async fn schedule(config: Config, token: CancellationToken) {
     let nodes =
         Cache::<Node>::start(Api::all(client.clone()), cache::Config::default(), token.clone());
     let unfinished = cache::Config::fields(UNFINISHED);
-    let pods = Cache::<Pod>::start(Api::all(client.clone()), unfinished, token.clone());
+    let pods =
+        Cache::<Pod>::start_pruned(Api::all(client.clone()), unfinished, token.clone(), prune);
     let recorder = EventRecorder::start(client.clone(), &config.scheduler_name, "", token);
     let shared = Arc::new(Shared {
         core: Mutex::new(Core::new(config.percentage_of_nodes_to_score, config.seed)),
@@ -116,6 +117,20 @@ async fn schedule(config: Config, token: CancellationToken) {
     pods.synced().await;
     tracing::info!(nodes = nodes.len(), pods = pods.len(), "scheduler ready");
     work(shared).await;
+}
+
+/// Most pods are assigned, and of those only what they take of their node is read.
+fn prune(pod: &mut Pod) {
+    pod.metadata.annotations = None;
+    pod.metadata.owner_references = None;
+    if pod.spec.node_name.is_some() {
+        pod.spec.affinity = None;
+        pod.spec.tolerations = Vec::new();
+        pod.spec.topology_spread_constraints = Vec::new();
+        pod.status.conditions = Vec::new();
+        pod.status.container_statuses = Vec::new();
+        pod.status.pod_ips = Vec::new();
+    }
 }
 
 fn subscribe(shared: &Arc<Shared>, nodes: &Cache<Node>, pods: &Cache<Pod>, scheduler: String) {

@@ -1,9 +1,11 @@
 //! The scheduler's tests, in one binary.
 
+mod fake;
 mod filters;
 mod messages;
 mod preemption;
 mod properties;
 mod queue;
 mod scores;
+mod service;
 mod world;
