@@ -1,0 +1,5 @@
+//! Objects as the tables that kubectl prints.
+
+mod render;
+
+pub use render::{IncludeObject, Renderer, UnknownIncludeObject};
