@@ -1,0 +1,153 @@
+//! Who may do what.
+//!
+//! One small face, so that a role-based authorizer can take the place of [`BuiltinAuthorizer`]
+//! without the chain noticing.
+
+use api::Identity;
+use api::status::{ResourceName, Status, Target};
+
+use super::request_info::{Path, ResourcePath};
+
+/// One question to an authorizer.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    pub identity: &'a Identity,
+    pub verb: &'a str,
+    pub path: &'a Path,
+    /// The request's path as text, for what is no resource.
+    pub uri_path: &'a str,
+}
+
+pub trait Authorizer: Send + Sync {
+    fn allows(&self, attributes: &Attributes<'_>) -> bool;
+}
+
+/// What everyone may read, certificate or not.
+const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
+
+/// Cluster administrators and the cluster's own components may do all; everyone may ask for health
+/// and version; nobody else may do anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BuiltinAuthorizer;
+
+impl Authorizer for BuiltinAuthorizer {
+    fn allows(&self, attributes: &Attributes<'_>) -> bool {
+        let identity = attributes.identity;
+        if identity.is_in("system:masters") || is_component(identity) {
+            return true;
+        }
+        matches!(attributes.verb, "get" | "head")
+            && matches!(attributes.path, Path::Other)
+            && PUBLIC_PATHS.iter().any(|public| {
+                attributes
+                    .uri_path
+                    .strip_prefix(public)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+    }
+}
+
+fn is_component(identity: &Identity) -> bool {
+    const USERS: [&str; 3] =
+        ["system:kube-scheduler", "system:kube-controller-manager", "system:apiserver"];
+    USERS.contains(&identity.user.as_str())
+        || identity.user.starts_with("system:serviceaccount:kube-system:")
+        || identity.is_in("system:nodes")
+}
+
+/// The refusal in upstream's words.
+pub fn refusal(attributes: &Attributes<'_>) -> Status {
+    let user = &attributes.identity.user;
+    let verb = attributes.verb;
+    match attributes.path {
+        Path::Other => Status::forbidden_path(&format!(
+            "User \"{user}\" cannot {verb} path \"{}\"",
+            attributes.uri_path
+        )),
+        Path::Resource(resource) => {
+            let target = Target::new(
+                ResourceName { group: &resource.group, plural: &resource.plural },
+                &resource.name,
+            );
+            Status::forbidden(target, &resource_cause(user, verb, resource))
+        }
+    }
+}
+
+fn resource_cause(user: &str, verb: &str, resource: &ResourcePath) -> String {
+    let named = match resource.subresource.as_str() {
+        "" => resource.plural.clone(),
+        subresource => format!("{}/{subresource}", resource.plural),
+    };
+    let scope = match resource.namespace.as_str() {
+        "" => "at the cluster scope".to_owned(),
+        namespace => format!("in the namespace \"{namespace}\""),
+    };
+    format!(
+        "User \"{user}\" cannot {verb} resource \"{named}\" in API group \"{}\" {scope}",
+        resource.group
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(identity: &Identity, verb: &str, uri_path: &str) -> Result<(), Status> {
+        let path = Path::parse(uri_path);
+        let attributes = Attributes { identity, verb, path: &path, uri_path };
+        if BuiltinAuthorizer.allows(&attributes) { Ok(()) } else { Err(refusal(&attributes)) }
+    }
+
+    #[test]
+    fn administrators_and_components_may_do_all() {
+        let allowed = [
+            Identity::new("admin", &["system:masters"]),
+            Identity::new("system:kube-scheduler", &[]),
+            Identity::controller("replicaset-controller"),
+            Identity::node("n1"),
+        ];
+        for identity in allowed {
+            assert_eq!(ask(&identity, "delete", "/api/v1/namespaces/a/pods/b"), Ok(()));
+        }
+    }
+
+    #[test]
+    fn everyone_else_may_read_health_and_version_only() {
+        let nobody = Identity::new("system:anonymous", &["system:unauthenticated"]);
+        for path in ["/healthz", "/healthz/etcd", "/livez", "/readyz", "/version"] {
+            assert_eq!(ask(&nobody, "get", path), Ok(()), "{path}");
+        }
+        let rows = [
+            ("get", "/", "forbidden: User \"system:anonymous\" cannot get path \"/\""),
+            (
+                "get",
+                "/healthzz",
+                "forbidden: User \"system:anonymous\" cannot get path \"/healthzz\"",
+            ),
+            (
+                "post",
+                "/version",
+                "forbidden: User \"system:anonymous\" cannot post path \"/version\"",
+            ),
+            (
+                "list",
+                "/api/v1/namespaces/a/pods",
+                "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"a\"",
+            ),
+            (
+                "update",
+                "/apis/apps/v1/namespaces/a/deployments/web/scale",
+                "deployments.apps \"web\" is forbidden: User \"system:anonymous\" cannot update resource \"deployments/scale\" in API group \"apps\" in the namespace \"a\"",
+            ),
+            (
+                "get",
+                "/api/v1/nodes/n",
+                "nodes \"n\" is forbidden: User \"system:anonymous\" cannot get resource \"nodes\" in API group \"\" at the cluster scope",
+            ),
+        ];
+        for (verb, path, message) in rows {
+            assert_eq!(ask(&nobody, verb, path).unwrap_err().message, message);
+        }
+    }
+}

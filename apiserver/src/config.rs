@@ -1,0 +1,42 @@
+//! What an apiserver needs to be told.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use api::resource::Resource;
+use ipnet::Ipv4Net;
+use store::Store;
+
+use crate::clock::{SharedSources, SystemSources};
+
+/// Ports of Services of type NodePort, as upstream.
+pub const DEFAULT_NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
+
+pub struct Config {
+    pub store: Arc<dyn Store>,
+    /// Where clusterIPs come from; its first address is the `kubernetes` Service's.
+    pub service_cidr: Ipv4Net,
+    pub node_ports: RangeInclusive<u16>,
+    /// Where others reach this apiserver: the endpoint of the `kubernetes` Service.
+    pub advertise: SocketAddr,
+    /// The client certificate shown to kubelets; without it logs cannot be read.
+    pub kubelet_client_tls: Option<Arc<rustls::ClientConfig>>,
+    pub rows: Vec<Arc<Resource>>,
+    pub sources: SharedSources,
+}
+
+impl Config {
+    /// The built-in resources, the machine's clock and upstream's node ports.
+    pub fn new(store: Arc<dyn Store>, service_cidr: Ipv4Net, advertise: SocketAddr) -> Self {
+        Self {
+            store,
+            service_cidr,
+            node_ports: DEFAULT_NODE_PORTS,
+            advertise,
+            kubelet_client_tls: None,
+            rows: api::resource::builtin(),
+            sources: Arc::new(SystemSources),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! `/healthz`, `/livez` and `/readyz`, whole and check by check.
+
+mod checks;
+
+pub use checks::serve;

@@ -1,0 +1,49 @@
+//! From a verified client certificate to an identity.
+
+use api::Identity;
+use rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// The subject's CN is the user, each O a group, as upstream. `None` for a certificate without a
+/// CN, which then is no one.
+pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<Identity> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let subject = certificate.subject();
+    let user = subject.iter_common_name().next()?.as_str().ok()?;
+    if user.is_empty() {
+        return None;
+    }
+    let mut groups: Vec<String> = subject
+        .iter_organization()
+        .filter_map(|organization| organization.as_str().ok())
+        .map(str::to_owned)
+        .collect();
+    groups.push("system:authenticated".to_owned());
+    Some(Identity { user: user.to_owned(), groups })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(name: Option<&str>, organizations: &[&str]) -> CertificateDer<'static> {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        if let Some(name) = name {
+            parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        }
+        for organization in organizations {
+            parameters.distinguished_name.push(rcgen::DnType::OrganizationName, *organization);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        parameters.self_signed(&key).unwrap().der().clone()
+    }
+
+    #[test]
+    fn subjects_name_user_and_groups() {
+        let identity = identity_of(&certificate(Some("admin"), &["system:masters"])).unwrap();
+        assert_eq!(identity.user, "admin");
+        assert_eq!(identity.groups, ["system:masters", "system:authenticated"]);
+        assert_eq!(identity_of(&certificate(None, &["system:masters"])), None);
+    }
+}

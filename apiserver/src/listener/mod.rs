@@ -1,0 +1,7 @@
+//! The TLS listener.
+
+mod accept;
+mod identity;
+
+pub use accept::serve;
+pub use identity::identity_of;
