@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub mod detect;
 pub mod events;
 pub mod hollow;
 pub mod kind;

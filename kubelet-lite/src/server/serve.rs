@@ -1,0 +1,88 @@
+//! Accepts connections, ends TLS, hands requests to the router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Nodes, router};
+
+/// Connections at a time. Its one client is the apiserver, with a connection per log reader.
+const MAX_CONNECTIONS: usize = 1024;
+/// Time for a handshake, and for a request's head.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After a failed accept (no descriptors left).
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub struct KubeletServer;
+
+impl KubeletServer {
+    /// Serves until cancelled. `tls` decides who may come in: it has to require a client
+    /// certificate, since whoever has one may read every log. Streams under way are cut at the end.
+    pub async fn serve(
+        listener: TcpListener,
+        tls: Arc<rustls::ServerConfig>,
+        nodes: Nodes,
+        cancel: CancellationToken,
+    ) {
+        let acceptor = TlsAcceptor::from(tls);
+        let service = router(nodes);
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let connections = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                () = cancel.cancelled() => break,
+                accepted = accept(&listener, &slots) => accepted,
+            };
+            let (stream, slot) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "kubelet server: accept failed");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let (acceptor, service, cancel) = (acceptor.clone(), service.clone(), cancel.clone());
+            connections.spawn(async move {
+                let _ = cancel.run_until_cancelled(connection(stream, acceptor, service)).await;
+                drop(slot);
+            });
+        }
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, slot))
+}
+
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: axum::Router) {
+    let stream = match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "kubelet server: handshake failed");
+            return;
+        }
+        Err(_) => return,
+    };
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let service = TowerToHyperService::new(service);
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "kubelet server: connection ended");
+    }
+}
