@@ -6,11 +6,14 @@
 //! cluster that nobody asks for documentation need not hold.
 
 mod components;
+mod gnostic;
 mod operations;
 mod parameters;
 mod paths;
+mod v2;
 mod v3;
 
+pub use v2::{v2_document, v2_document_protobuf};
 pub use v3::v3_document;
 
 #[cfg(test)]

@@ -137,3 +137,68 @@ fn paths_follow_the_rows() {
         .collect();
     assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "ids are unique");
 }
+
+#[test]
+fn the_v2_document_says_the_same() {
+    let table = builtin();
+    let resources: Vec<&Resource> = table.iter().map(AsRef::as_ref).collect();
+    let document: Value =
+        serde_json::from_slice(&super::v2_document(&resources)).expect("the document is JSON");
+    let definitions = document["definitions"].as_object().expect("definitions");
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    for reference in found {
+        let name = reference.strip_prefix("#/definitions/").expect("references are local");
+        assert!(definitions.contains_key(name), "{name}");
+    }
+    let deployment = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    let patch = &document["paths"][deployment]["patch"];
+    let consumes = patch["consumes"].as_array().expect("media types");
+    assert!(consumes.contains(&json!("application/strategic-merge-patch+json")));
+    let parameters = patch["parameters"].as_array().expect("parameters");
+    assert_eq!(parameters[0]["in"], "body");
+    let validation = json!({
+        "name": "fieldValidation", "in": "query", "type": "string", "uniqueItems": true,
+    });
+    assert!(parameters.contains(&validation));
+    let spec = &definitions["io.k8s.api.apps.v1.Deployment"]["properties"]["spec"];
+    assert_eq!(spec["$ref"], "#/definitions/io.k8s.api.apps.v1.DeploymentSpec");
+    let quantity = &definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"];
+    assert_eq!(quantity, &json!({"type": "string"}));
+    let options = &definitions["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"];
+    let kinds = options["x-kubernetes-group-version-kind"].as_array().expect("kinds");
+    assert!(kinds.len() > 2, "every version has its DeleteOptions: {kinds:?}");
+}
+
+/// The protobuf's fields, read with the reader of request bodies.
+#[test]
+fn the_v2_document_has_a_protobuf_form() {
+    let table = builtin();
+    let resources: Vec<&Resource> = table.iter().map(AsRef::as_ref).collect();
+    let bytes = super::v2_document_protobuf(&resources);
+    let json: Value =
+        serde_json::from_slice(&super::v2_document(&resources)).expect("the document is JSON");
+    let fields = |message: &[u8]| -> Vec<(u32, Vec<u8>)> {
+        crate::protobuf::fields(message)
+            .map(|field| {
+                let (number, wire) = field.expect("well formed");
+                (number, wire.bytes().expect("only messages and strings").to_vec())
+            })
+            .collect()
+    };
+    let document = fields(&bytes);
+    assert_eq!(document[0], (1, b"2.0".to_vec()));
+    let names = |number: u32, entry: u32| -> BTreeSet<String> {
+        let (_, message) = document.iter().find(|(found, _)| *found == number).expect("written");
+        fields(message)
+            .into_iter()
+            .filter(|(found, _)| *found == entry)
+            .map(|(_, named)| String::from_utf8(fields(&named)[0].1.clone()).expect("a name"))
+            .collect()
+    };
+    let keys = |member: &str| -> BTreeSet<String> {
+        json[member].as_object().expect(member).keys().cloned().collect()
+    };
+    assert_eq!(names(8, 2), keys("paths"));
+    assert_eq!(names(9, 1), keys("definitions"));
+}

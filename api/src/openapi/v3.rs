@@ -7,7 +7,7 @@ use super::paths;
 use crate::resource::Resource;
 
 /// The version of the API that the documents describe.
-const VERSION: &str = "v1.35.0";
+pub(super) const VERSION: &str = "v1.35.0";
 
 /// The JSON document for `/openapi/v3/api/v1` or `/openapi/v3/apis/<group>/<version>`: paths of
 /// those of `resources` that are in this group and version, and the definitions they use.

@@ -16,3 +16,5 @@ mod tests;
 
 pub use envelope::decode;
 pub use error::DecodeError;
+#[cfg(test)]
+pub(crate) use wire::fields;

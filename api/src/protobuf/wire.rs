@@ -3,7 +3,7 @@
 use super::error::Problem;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
@@ -11,28 +11,28 @@ pub(super) enum Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn varint(self) -> Result<u64, Problem> {
+    pub(crate) fn varint(self) -> Result<u64, Problem> {
         match self {
             Wire::Varint(value) => Ok(value),
             other => Err(Problem::OtherWireType { found: other.number(), expected: 0 }),
         }
     }
 
-    pub(super) fn fixed64(self) -> Result<u64, Problem> {
+    pub(crate) fn fixed64(self) -> Result<u64, Problem> {
         match self {
             Wire::Fixed64(value) => Ok(value),
             other => Err(Problem::OtherWireType { found: other.number(), expected: 1 }),
         }
     }
 
-    pub(super) fn bytes(self) -> Result<&'a [u8], Problem> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Problem> {
         match self {
             Wire::Bytes(bytes) => Ok(bytes),
             other => Err(Problem::OtherWireType { found: other.number(), expected: 2 }),
         }
     }
 
-    pub(super) fn text(self) -> Result<&'a str, Problem> {
+    pub(crate) fn text(self) -> Result<&'a str, Problem> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Problem::NotUtf8)
     }
 
@@ -47,9 +47,9 @@ impl<'a> Wire<'a> {
 }
 
 /// The fields of a message. Ends after the first error.
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
-pub(super) fn fields(message: &[u8]) -> Fields<'_> {
+pub(crate) fn fields(message: &[u8]) -> Fields<'_> {
     Fields(message)
 }
 
@@ -103,7 +103,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Reads a varint off the front.
-pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Problem> {
+pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, Problem> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first().ok_or(Problem::Truncated)?;
