@@ -45,3 +45,8 @@ pub async fn cleanup(names: &Names) -> Result<(), Error> {
     note(nat::remove_masquerade(names));
     first_failure
 }
+
+/// Removes one interface by its name. Idempotent.
+pub async fn delete_link(name: &str) -> Result<(), Error> {
+    Netlink::open()?.delete(name).await
+}

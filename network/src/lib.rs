@@ -21,7 +21,7 @@ pub mod netns;
 mod pod;
 
 pub use cidr::{choose_cluster_cidr, host_routes, node_cidr};
-pub use cleanup::{Leftovers, cleanup, leftovers};
+pub use cleanup::{Leftovers, cleanup, delete_link, leftovers};
 pub use error::Error;
 pub use ipam::Ipam;
 pub use link::ensure_bridge;

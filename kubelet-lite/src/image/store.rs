@@ -168,6 +168,11 @@ impl Store {
         Ok(())
     }
 
+    /// Unpacks the layers that are not unpacked yet.
+    pub fn unpack(&self, image: &ImageRecord) -> Result<(), Error> {
+        image.layers.iter().try_for_each(|layer| self.unpack_layer(layer).map(|_| ()))
+    }
+
     /// Writes the image's whole tree into `target`, for where overlayfs is refused.
     pub fn copy_tree(&self, image: &ImageRecord, target: &Path) -> Result<(), Error> {
         for layer in &image.layers {
