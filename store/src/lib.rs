@@ -35,6 +35,8 @@ pub use wal::WalError;
 pub use watch::Progress;
 
 #[cfg(test)]
+mod crash_test;
+#[cfg(test)]
 mod embedded_test;
 #[cfg(test)]
 mod restart_test;

@@ -33,3 +33,6 @@ pub use machine::{Applied, Identity, Machine};
 pub use range::{read_only_txn, read_range};
 pub use rebuild::Rebuild;
 pub use state::{Changes, State};
+
+#[cfg(test)]
+mod model_test;

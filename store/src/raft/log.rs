@@ -38,8 +38,10 @@ pub struct Log {
 }
 
 impl Log {
+    /// Index of the first entry that is there, or that would be the next.
     fn first_index(&self) -> u64 {
-        self.purged.as_ref().map_or(0, |purged| purged.index + 1)
+        let next = || self.purged.as_ref().map_or(0, |purged| purged.index + 1);
+        self.entries.front().map_or_else(next, |first| first.log_id.index)
     }
 
     fn position(&self, index: u64) -> usize {
@@ -57,16 +59,21 @@ impl Log {
         self.entries.range(start..end).cloned().collect()
     }
 
-    /// Appends one entry, replacing what stood at or after its index.
+    /// Appends one entry, replacing what stood at or after its index. An empty log may begin
+    /// anywhere: a snapshot may have been installed before it.
     pub fn append(&mut self, entry: Entry) -> io::Result<()> {
-        let position = self.position(entry.log_id.index);
-        if position > self.entries.len() || entry.log_id.index < self.first_index() {
+        let index = entry.log_id.index;
+        let follows = self.entries.is_empty()
+            || (self.first_index()..=self.first_index() + self.entries.len() as u64)
+                .contains(&index);
+        if !follows {
             return Err(io::Error::other(format!(
                 "entry {} does not follow the log, which ends at {:?}",
                 entry.log_id,
                 self.last()
             )));
         }
+        let position = self.position(index);
         self.entries.truncate(position);
         self.entries.push_back(entry);
         Ok(())

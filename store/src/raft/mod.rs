@@ -9,3 +9,6 @@ pub mod machine;
 pub mod network;
 pub mod tuning;
 pub mod types;
+
+#[cfg(test)]
+mod suite_test;

@@ -26,3 +26,6 @@ mod writer;
 pub use record::Record;
 pub use recovery::{WalError, recover};
 pub use writer::{Done, FlushedCallback, Options, SEGMENT_BYTES, Wal};
+
+#[cfg(test)]
+mod wal_test;

@@ -9,7 +9,7 @@
 //!   a group is only written once the one before it is synced.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::record::{self, ALIGNMENT, Place, Record};
@@ -119,11 +119,18 @@ fn list(dir: &Path) -> Result<Vec<u64>, WalError> {
 /// acknowledged.
 fn discard_unfinished(dir: &Path, sequence: u64, options: &Options) -> Result<bool, WalError> {
     let path = segment::path(dir, sequence);
-    let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
-    let begun = bytes.iter().skip(segment::HEADER).any(|byte| *byte != 0);
+    let file = std::fs::File::open(&path).map_err(io_error("open", &path))?;
+    let mut header = Vec::with_capacity(segment::HEADER);
+    let reading = (&file).take(segment::HEADER as u64).read_to_end(&mut header);
+    reading.map_err(io_error("read", &path))?;
     let readable =
-        !matches!(segment::Header::decode(&bytes), Err(BadHeader::Absent | BadHeader::Damaged));
-    if begun || readable {
+        !matches!(segment::Header::decode(&header), Err(BadHeader::Absent | BadHeader::Damaged));
+    if readable {
+        return Ok(false);
+    }
+    let mut records = Vec::new();
+    (&file).read_to_end(&mut records).map_err(io_error("read", &path))?;
+    if last_nonzero(&records).is_some() {
         return Ok(false);
     }
     options.disk.remove(&path).map_err(io_error("remove", &path))?;
@@ -224,7 +231,7 @@ impl Segment {
             return Err(self.corrupt(end, "a record is damaged and later segments follow"));
         }
         let tail = &self.bytes[end.min(self.bytes.len())..];
-        let Some(last) = tail.iter().rposition(|byte| *byte != 0) else { return Ok(0) };
+        let Some(last) = last_nonzero(tail) else { return Ok(0) };
         let later = (end + ALIGNMENT..end + last + 1).step_by(ALIGNMENT);
         for offset in later {
             let acknowledged = record::Header::read(&self.bytes, self.place(offset))
@@ -236,6 +243,16 @@ impl Segment {
         }
         Ok(last + 1)
     }
+}
+
+/// Position of the last byte that is not zero. Most of a segment is zeros, so whole pages are
+/// compared at once.
+fn last_nonzero(bytes: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let page = bytes.chunks(ZEROS.len()).rposition(|page| page != &ZEROS[..page.len()])?;
+    let start = page * ZEROS.len();
+    let end = bytes.len().min(start + ZEROS.len());
+    bytes[start..end].iter().rposition(|byte| *byte != 0).map(|at| start + at)
 }
 
 /// The facts read so far.

@@ -1,0 +1,282 @@
+//! Random histories against a model that keeps a whole map for every revision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::command::Command;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::types::*;
+
+type World = BTreeMap<Bytes, KeyValue>;
+
+/// What etcd's documentation says, written down without regard for cost.
+struct Model {
+    /// The key space after each revision; the first element is revision 1.
+    worlds: Vec<World>,
+    compacted: i64,
+    leases: BTreeSet<i64>,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self { worlds: vec![World::new()], compacted: -1, leases: BTreeSet::new() }
+    }
+
+    fn revision(&self) -> i64 {
+        self.worlds.len() as i64
+    }
+
+    fn at(&self, revision: i64) -> &World {
+        &self.worlds[revision as usize - 1]
+    }
+
+    fn put(world: &mut World, revision: i64, request: &PutRequest) {
+        let old = world.get(&request.key);
+        let kv = KeyValue {
+            key: request.key.clone(),
+            value: request.value.clone(),
+            create_revision: old.map_or(revision, |kv| kv.create_revision),
+            mod_revision: revision,
+            version: old.map_or(1, |kv| kv.version + 1),
+            lease: request.lease,
+        };
+        world.insert(request.key.clone(), kv);
+    }
+
+    /// Applies a command; `false` if it must be refused.
+    fn apply(&mut self, command: &Command) -> bool {
+        let revision = self.revision() + 1;
+        let mut world = self.at(self.revision()).clone();
+        let before = world.clone();
+        let known = |lease: i64| lease == 0 || self.leases.contains(&lease);
+        match command {
+            Command::Put(request) => {
+                if !known(request.lease) {
+                    return false;
+                }
+                Self::put(&mut world, revision, request);
+            }
+            Command::DeleteRange(request) => world.retain(|key, _| !request.range.contains(key)),
+            Command::Txn(txn) => {
+                for op in &txn.success {
+                    match op {
+                        RequestOp::Put(request) if !known(request.lease) => return false,
+                        RequestOp::Put(request) => Self::put(&mut world, revision, request),
+                        RequestOp::DeleteRange(request) => {
+                            world.retain(|key, _| !request.range.contains(key));
+                        }
+                        RequestOp::Range(_) | RequestOp::Txn(_) => unreachable!("not generated"),
+                    }
+                }
+            }
+            Command::Compact { revision } => {
+                if *revision <= self.compacted || *revision > self.revision() {
+                    return false;
+                }
+                self.compacted = *revision;
+            }
+            Command::LeaseGrant { id, .. } => return self.leases.insert(*id),
+            Command::LeaseRevoke { id } => {
+                if !self.leases.remove(id) {
+                    return false;
+                }
+                world.retain(|_, kv| kv.lease != *id);
+            }
+        }
+        if world != before {
+            self.worlds.push(world);
+        }
+        true
+    }
+}
+
+fn key() -> impl Strategy<Value = Bytes> {
+    prop::sample::select(vec!["a", "a/1", "a/2", "b", "b/1", "c", "\u{0}", "zz"])
+        .prop_map(|text| Bytes::from_static(text.as_bytes()))
+}
+
+fn range() -> impl Strategy<Value = KeyRange> {
+    prop_oneof![
+        4 => key().prop_map(KeyRange::single),
+        2 => key().prop_map(KeyRange::prefix),
+        1 => (key(), key()).prop_map(|(key, end)| KeyRange { key, end }),
+        1 => Just(KeyRange::prefix("")),
+    ]
+}
+
+fn put_request() -> impl Strategy<Value = PutRequest> {
+    (key(), 0..3u8, 0..4i64).prop_map(|(key, value, lease)| PutRequest {
+        key,
+        value: vec![value; value as usize].into(),
+        lease,
+        ..PutRequest::default()
+    })
+}
+
+fn delete_request() -> impl Strategy<Value = DeleteRangeRequest> {
+    range().prop_map(|range| DeleteRangeRequest { range, prev_kv: true })
+}
+
+fn txn() -> impl Strategy<Value = Txn> {
+    let op = prop_oneof![
+        put_request().prop_map(RequestOp::Put),
+        delete_request().prop_map(RequestOp::DeleteRange),
+    ];
+    prop::collection::vec(op, 0..5)
+        .prop_map(|success| Txn { success, ..Txn::default() })
+        .prop_filter("well-formed", |txn| check_txn(txn, 128).is_ok())
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        8 => put_request().prop_map(Command::Put),
+        3 => delete_request().prop_map(Command::DeleteRange),
+        3 => txn().prop_map(Command::Txn),
+        1 => (0..40i64).prop_map(|revision| Command::Compact { revision }),
+        1 => (1..4i64).prop_map(|id| Command::LeaseGrant { id, ttl: 10 }),
+        1 => (1..4i64).prop_map(|id| Command::LeaseRevoke { id }),
+    ]
+}
+
+/// The state shows, at each readable revision and for each range, what the model has.
+fn agrees(state: &State, model: &Model, ranges: &[KeyRange]) {
+    assert_eq!((state.revision, state.compacted), (model.revision(), model.compacted));
+    let first = model.compacted.max(1);
+    for revision in first..=model.revision() {
+        for range in ranges {
+            let request =
+                RangeRequest { range: range.clone(), revision, ..RangeRequest::default() };
+            let answer = read_range(state, Header::default(), &request).expect("it is readable");
+            let world = model.at(revision).values();
+            let expected: Vec<_> = world.filter(|kv| range.contains(&kv.key)).cloned().collect();
+            assert_eq!(answer.kvs, expected, "{range:?} at {revision}");
+            assert_eq!(answer.count, expected.len() as i64);
+        }
+    }
+    for revision in [first - 1, model.revision() + 1] {
+        let range = KeyRange::prefix("");
+        let request = RangeRequest { range, revision, ..RangeRequest::default() };
+        let refused = read_range(state, Header::default(), &request).is_err();
+        assert_eq!(refused, revision > 0, "revision {revision}");
+    }
+    changes_agree(state, model, first);
+    for id in &model.leases {
+        let held = &state.lease(*id).expect("the lease is there").keys;
+        let world = model.at(model.revision()).values();
+        let expected: Vec<_> =
+            world.filter(|kv| kv.lease == *id).map(|kv| kv.key.clone()).collect();
+        assert_eq!(held.iter().cloned().collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(state.leases().count(), model.leases.len());
+}
+
+/// History tells exactly the differences between consecutive worlds.
+fn changes_agree(state: &State, model: &Model, first: i64) {
+    let told: BTreeMap<i64, _> = state.changes_from(first).collect();
+    for revision in first.max(2)..=model.revision() {
+        let (old, new) = (model.at(revision - 1), model.at(revision));
+        let mut expected = BTreeMap::new();
+        for key in old.keys().chain(new.keys()) {
+            let (before, after) = (old.get(key), new.get(key));
+            if before != after {
+                let before = before.filter(|_| revision > model.compacted).cloned();
+                expected.insert(key.clone(), (after.cloned(), before));
+            }
+        }
+        let events = &told[&revision].events;
+        let found: BTreeMap<_, _> = events
+            .iter()
+            .map(|event| {
+                assert_eq!(event.kv.mod_revision, revision);
+                let put = event.event_type == EventType::Put;
+                let after = put.then(|| event.kv.clone());
+                (event.kv.key.clone(), (after, event.prev_kv.clone()))
+            })
+            .collect();
+        assert_eq!(found, expected, "changes of {revision}");
+        assert_eq!(found.len(), events.len(), "a key changed twice");
+    }
+}
+
+/// Takes a state apart and puts it together, as snapshots do.
+fn rebuilt(state: &State) -> State {
+    let mut rebuild = Rebuild::new(state.revision, state.compacted);
+    state.leases().for_each(|(id, lease)| rebuild.lease(id, lease.ttl));
+    state.base().for_each(|kv| rebuild.base(kv));
+    for (revision, changes) in state.changes_from(state.compacted.max(0)) {
+        let events = changes.events.iter();
+        rebuild
+            .changes(revision, events.map(|event| (event.event_type, event.kv.clone())).collect());
+    }
+    rebuild.finish()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_agrees_with_the_model(
+        commands in prop::collection::vec(command(), 1..60),
+        ranges in prop::collection::vec(range(), 3),
+    ) {
+        let mut model = Model::new();
+        let mut machine = Machine::new(Identity::default(), State::default());
+        let mut pinned = Vec::new();
+        for command in &commands {
+            let before = model.revision();
+            let accepted = model.apply(command);
+            let decoded = Command::decode(command.encode()).expect("a command survives encoding");
+            let applied = machine.apply(1, decoded);
+            prop_assert_eq!(applied.reply.is_ok(), accepted, "{:?}", command);
+            prop_assert_eq!(applied.changes.is_some(), model.revision() > before);
+            if pinned.len() < 5 {
+                pinned.push((machine.state().clone(), model.revision(), model.compacted));
+            }
+        }
+        agrees(machine.state(), &model, &ranges);
+        agrees(&rebuilt(machine.state()), &model, &ranges);
+        // A reader that holds an older state still reads that one.
+        for (state, revision, compacted) in pinned {
+            prop_assert_eq!((state.revision, state.compacted), (revision, compacted));
+            let found: Vec<_> =
+                state.live(&KeyRange::prefix("")).map(|kv| KeyValue::clone(kv)).collect();
+            let expected: Vec<_> = model.at(revision).values().cloned().collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn large_revisions_find_each_key_and_compaction_is_swept() {
+    let mut machine = Machine::new(Identity::default(), State::default());
+    let put = |key: String, value: &'static str| PutRequest {
+        key: key.into(),
+        value: value.into(),
+        ..PutRequest::default()
+    };
+    for at in 0..1000 {
+        let request = put(format!("key{at:03}"), "1");
+        machine.apply(1, Command::Put(request)).reply.expect("a put is accepted");
+    }
+    let range = KeyRange::prefix("key");
+    let delete = Command::DeleteRange(DeleteRangeRequest { range: range.clone(), prev_kv: false });
+    let Ok(Reply::DeleteRange(gone)) = machine.apply(1, delete).reply else { panic!("refused") };
+    assert_eq!(gone.deleted, 1000);
+    let request = RangeRequest { range, revision: 1001, ..RangeRequest::default() };
+    let answer = read_range(machine.state(), Header::default(), &request).expect("it is readable");
+    assert_eq!(answer.count, 1000);
+    let compact = Command::Compact { revision: machine.state().revision };
+    machine.apply(1, compact).reply.expect("the present may be compacted");
+    assert!(!machine.state().is_swept(), "a large compaction takes several steps");
+    for _ in 0..10 {
+        machine.apply(1, Command::Put(put("other".into(), "1"))).reply.expect("accepted");
+    }
+    assert!(machine.state().is_swept());
+    assert!(machine.state().dead.is_empty() && machine.state().history.len() == 11);
+    let refused = read_range(machine.state(), Header::default(), &request);
+    assert_eq!(refused, Err(Error::Compacted { compact_revision: 1002 }));
+}
