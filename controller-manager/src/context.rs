@@ -25,7 +25,7 @@ use crate::root_ca;
 use crate::service_account;
 
 /// Namespace of the nodes' heartbeats.
-const NODE_LEASES: &str = "kube-node-lease";
+pub const NODE_LEASES: &str = "kube-node-lease";
 
 #[derive(Clone)]
 pub struct Context {

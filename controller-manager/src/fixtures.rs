@@ -1,9 +1,9 @@
 //! Objects for tests.
 
-use client::light::Pod;
+use client::light::{Node, Pod};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::PodCondition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::api::core::v1::{NodeCondition, PodCondition};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 
 use crate::clock::stamp;
@@ -48,15 +48,6 @@ pub fn ready_at(mut pod: Pod, second: i64) -> Pod {
     pod
 }
 
-pub fn owned_by(mut pod: Pod, uid: &str) -> Pod {
-    pod.metadata.owner_references = Some(vec![OwnerReference {
-        uid: uid.to_owned(),
-        controller: Some(true),
-        ..OwnerReference::default()
-    }]);
-    pod
-}
-
 /// A ReplicaSet in `default` of Pods labelled `app: web`.
 pub fn replica_set(name: &str, replicas: i32) -> ReplicaSet {
     let mut set = ReplicaSet { metadata: meta(name), ..ReplicaSet::default() };
@@ -64,4 +55,16 @@ pub fn replica_set(name: &str, replicas: i32) -> ReplicaSet {
     set.spec.selector.match_labels = set.metadata.labels.clone();
     set.spec.template = Template::of(&json!({"metadata": {"labels": {"app": "web"}}, "spec": {}}));
     set
+}
+
+/// A node whose condition Ready has this status.
+pub fn node(name: &str, ready: &str) -> Node {
+    let mut node = Node::default();
+    node.metadata.name = Some(name.to_owned());
+    node.status.conditions = vec![NodeCondition {
+        type_: "Ready".to_owned(),
+        status: ready.to_owned(),
+        ..NodeCondition::default()
+    }];
+    node
 }

@@ -6,7 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::context::{Caches, Context};
-use crate::{deployment, endpoints, replicaset, root_ca, service_account};
+use crate::{
+    deployment, endpoints, garbage_collector, namespace, node_lifecycle, pod_gc, replicaset,
+    root_ca, service_account,
+};
 
 /// The identity that fills the shared caches, as upstream's informers have it.
 fn reader() -> Identity {
@@ -43,6 +46,11 @@ pub async fn run(config: Config, cancel: CancellationToken) {
     }
     start(Box::pin(endpoints::run_subsets(context.clone())));
     start(Box::pin(endpoints::run_slices(context.clone())));
+    start(Box::pin(garbage_collector::run(context.clone())));
+    start(Box::pin(namespace::run(context.clone())));
+    start(Box::pin(pod_gc::run(context.clone())));
+    start(Box::pin(node_lifecycle::run_monitor(context.clone())));
+    start(Box::pin(node_lifecycle::run_eviction(context.clone())));
     start(Box::pin(deployment::run(context.clone())));
     start(Box::pin(replicaset::run(context.clone(), caches.replica_sets.clone())));
     start(Box::pin(replicaset::run(context.clone(), caches.replication_controllers.clone())));
