@@ -243,7 +243,8 @@ impl Monitor {
             return Expulsion::NotYet;
         }
         let now = self.context.clock.monotonic();
-        let last = self.state().expelled.get(&zone).copied();
+        let mut state = self.state();
+        let last = state.expelled.get(&zone).copied();
         let left =
             last.map_or(Duration::ZERO, |last| interval.saturating_sub(now.saturating_sub(last)));
         if left.is_zero() {
