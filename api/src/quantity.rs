@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::{Add, Sub};
 
 const NANO: i128 = 1_000_000_000;
 const MAX: i128 = i64::MAX as i128 * NANO;
@@ -95,16 +96,22 @@ impl Quantity {
     pub fn milli_value(&self) -> i64 {
         saturate(div_ceil(self.nanos, 1_000_000))
     }
+}
 
-    /// As upstream, a zero takes the other's format.
-    #[must_use]
-    pub fn add(self, other: Self) -> Self {
+/// As upstream, a zero takes the other's format. Sums saturate.
+impl Add for Quantity {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
         let format = if self.is_zero() { other.format } else { self.format };
         Self { nanos: self.nanos.saturating_add(other.nanos), format }
     }
+}
 
-    #[must_use]
-    pub fn sub(self, other: Self) -> Self {
+impl Sub for Quantity {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
         let format = if self.is_zero() { other.format } else { self.format };
         Self { nanos: self.nanos.saturating_sub(other.nanos), format }
     }
@@ -358,9 +365,9 @@ mod tests {
     #[test]
     fn sums_keep_the_first_format() {
         let parse = |text: &str| Quantity::parse(text).expect("a quantity");
-        assert_eq!(parse("1Gi").add(parse("1024Mi")).to_string(), "2Gi");
-        assert_eq!(Quantity::ZERO.add(parse("1Gi")).to_string(), "1Gi");
-        assert_eq!(parse("1").sub(parse("250m")).to_string(), "750m");
+        assert_eq!((parse("1Gi") + parse("1024Mi")).to_string(), "2Gi");
+        assert_eq!((Quantity::ZERO + parse("1Gi")).to_string(), "1Gi");
+        assert_eq!((parse("1") - parse("250m")).to_string(), "750m");
     }
 
     proptest! {
@@ -385,8 +392,8 @@ mod tests {
                 Quantity::from_milli(a, Format::DecimalSi),
                 Quantity::from_milli(b, Format::BinarySi),
             );
-            prop_assert_eq!(qa.add(qb).milli_value(), a + b);
-            prop_assert_eq!(qa.sub(qb).milli_value(), a - b);
+            prop_assert_eq!((qa + qb).milli_value(), a + b);
+            prop_assert_eq!((qa - qb).milli_value(), a - b);
             prop_assert_eq!(qa.cmp(&qb), a.cmp(&b));
         }
 

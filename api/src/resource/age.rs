@@ -43,9 +43,7 @@ pub fn human_duration(seconds: i64) -> String {
         _ if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
         _ if seconds < 8 * DAY => pair(seconds / DAY, 'd', seconds % DAY / HOUR, 'h'),
         _ if seconds < 2 * 365 * DAY => format!("{}d", seconds / DAY),
-        _ if seconds < 8 * 365 * DAY => {
-            pair(seconds / (365 * DAY), 'y', seconds / DAY % 365, 'd')
-        }
+        _ if seconds < 8 * 365 * DAY => pair(seconds / (365 * DAY), 'y', seconds / DAY % 365, 'd'),
         _ => format!("{}y", seconds / (365 * DAY)),
     }
 }

@@ -93,7 +93,9 @@ pub(super) fn validate_frozen(object: &Value, old: &Value, fields: &[&str]) -> V
         errors.push(FieldError::forbidden("immutable", IMMUTABLE));
     }
     for field in fields {
-        let filled = |object| at(object, field).filter(|value| value.as_object().is_none_or(|m| !m.is_empty()));
+        let filled = |object| {
+            at(object, field).filter(|value| value.as_object().is_none_or(|m| !m.is_empty()))
+        };
         if filled(object) != filled(old) {
             errors.push(FieldError::forbidden(*field, IMMUTABLE));
         }
@@ -128,8 +130,10 @@ mod tests {
             check(json!({"data": {"a": "x".repeat(1_048_577)}})),
             "[]: Too long: may not be more than 1048576 bytes"
         );
-        assert!(check(json!({"data": {"a": ""}, "binaryData": {"a": ""}}))
-            .contains("data[a]: Invalid value: \"a\": duplicate of key present in binaryData"));
+        assert!(
+            check(json!({"data": {"a": ""}, "binaryData": {"a": ""}}))
+                .contains("data[a]: Invalid value: \"a\": duplicate of key present in binaryData")
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::age::age;
-use super::fields::{at, has, number, set_default, text};
-use super::labels::{container_cells, format_selector, NONE};
+use super::fields::{at, ensure, has, number, set_default, text};
+use super::labels::{NONE, container_cells, format_selector};
 use super::{Column, Resource, Strategy, pod_spec, workload};
 use crate::validation::FieldError;
 
@@ -39,6 +39,7 @@ impl Strategy for DeploymentStrategy {
     }
 
     fn default(&self, deployment: &mut Value) {
+        ensure(deployment, "spec.template.spec");
         set_default(deployment, "spec", "replicas", 1);
         set_default(deployment, "spec", "strategy", json!({}));
         set_default(deployment, "spec.strategy", "type", "RollingUpdate");
@@ -73,6 +74,10 @@ impl Strategy for DeploymentStrategy {
         let mut errors = self.validate(deployment);
         errors.extend(workload::validate_same_selector(deployment, old));
         errors
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn validate_status_update(&self, deployment: &Value, _old: &Value) -> Vec<FieldError> {
@@ -138,9 +143,8 @@ fn validate_rolling(rolling: &Value) -> Vec<FieldError> {
         }
     }
     let nothing = |field| {
-        at(rolling, field).is_none_or(|value| {
-            matches!(share(value), Ok(Share::Count(0) | Share::Percent(0)))
-        })
+        at(rolling, field)
+            .is_none_or(|value| matches!(share(value), Ok(Share::Count(0) | Share::Percent(0))))
     };
     if nothing("maxUnavailable") && nothing("maxSurge") {
         errors.push(FieldError::invalid(
@@ -160,7 +164,11 @@ enum Share {
 /// A count or a percentage.
 fn share(value: &Value) -> Result<Share, &'static str> {
     if let Some(count) = value.as_i64() {
-        return if count < 0 { Err("must be greater than or equal to 0") } else { Ok(Share::Count(count)) };
+        return if count < 0 {
+            Err("must be greater than or equal to 0")
+        } else {
+            Ok(Share::Count(count))
+        };
     }
     value
         .as_str()
@@ -265,11 +273,9 @@ mod tests {
             change(&mut deployment["spec"]);
             aggregate(&DeploymentStrategy.validate(&deployment))
         };
-        let cases: [(fn(&mut Value), &str); 8] = [
-            (
-                |spec| spec["selector"] = Value::Null,
-                "spec.selector: Required value",
-            ),
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 8] = [
+            (|spec| spec["selector"] = Value::Null, "spec.selector: Required value"),
             (
                 |spec| spec["selector"] = json!({"matchLabels": {"app": "db"}}),
                 "spec.template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does \
@@ -281,7 +287,10 @@ mod tests {
                  is 'Recreate'",
             ),
             (
-                |spec| spec["strategy"]["rollingUpdate"] = json!({"maxUnavailable": 0, "maxSurge": "0%"}),
+                |spec| {
+                    spec["strategy"]["rollingUpdate"] =
+                        json!({"maxUnavailable": 0, "maxSurge": "0%"})
+                },
                 "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when \
                  `maxSurge` is 0",
             ),

@@ -195,8 +195,13 @@ mod tests {
                           {"addresses": ["10.0.0.4"]}]});
         assert_eq!(
             Value::from(EndpointSliceStrategy.cells(&slice, 0)),
-            json!(["web-x", "IPv4", "80,any,*", "10.0.0.1,10.0.0.2,10.0.0.3 + 1 more...",
-                   "<unknown>"])
+            json!([
+                "web-x",
+                "IPv4",
+                "80,any,*",
+                "10.0.0.1,10.0.0.2,10.0.0.3 + 1 more...",
+                "<unknown>"
+            ])
         );
         assert_eq!(EndpointSliceStrategy.cells(&json!({}), 0)[2], "<unset>");
     }

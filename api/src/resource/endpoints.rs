@@ -58,10 +58,7 @@ fn validate_subset(subset: &Value, path: &str) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let (ready, not_ready) = (items(subset, "addresses"), items(subset, "notReadyAddresses"));
     if ready.is_empty() && not_ready.is_empty() {
-        errors.push(FieldError::required(
-            path,
-            "must specify `addresses` or `notReadyAddresses`",
-        ));
+        errors.push(FieldError::required(path, "must specify `addresses` or `notReadyAddresses`"));
     }
     for (list, addresses) in [("addresses", ready), ("notReadyAddresses", not_ready)] {
         for (index, address) in addresses.iter().enumerate() {

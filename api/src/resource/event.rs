@@ -140,8 +140,18 @@ mod tests {
             "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:09:00Z"});
         assert_eq!(
             Value::from(EventStrategy.cells(&event, NOW)),
-            json!(["60s", "Normal", "Pulled", "pod/web", "spec.containers{a}", "kubelet, n1",
-                   "done", "10m", 3, "web.1"])
+            json!([
+                "60s",
+                "Normal",
+                "Pulled",
+                "pod/web",
+                "spec.containers{a}",
+                "kubelet, n1",
+                "done",
+                "10m",
+                3,
+                "web.1"
+            ])
         );
     }
 
@@ -150,7 +160,10 @@ mod tests {
         let event = json!({"eventTime": "2026-01-01T00:08:00.000001Z",
             "reportingComponent": "scheduler", "involvedObject": {"kind": "Node"}});
         let cells = EventStrategy.cells(&event, NOW);
-        assert_eq!((&cells[0], &cells[3], &cells[5]), (&json!("2m"), &json!("node"), &json!("scheduler")));
+        assert_eq!(
+            (&cells[0], &cells[3], &cells[5]),
+            (&json!("2m"), &json!("node"), &json!("scheduler"))
+        );
         assert_eq!(cells[8], 1);
         let event = json!({"eventTime": "2026-01-01T00:08:00Z",
             "series": {"count": 9, "lastObservedTime": "2026-01-01T00:09:55.5Z"}});
@@ -160,9 +173,7 @@ mod tests {
 
     #[test]
     fn lives_beside_its_object() {
-        let event = |namespace: &str, involved: &str| {
-            json!({"metadata": {"namespace": namespace}, "involvedObject": {"namespace": involved}})
-        };
+        let event = |namespace: &str, involved: &str| json!({"metadata": {"namespace": namespace}, "involvedObject": {"namespace": involved}});
         assert_eq!(EventStrategy.validate(&event("a", "a")), []);
         assert_eq!(EventStrategy.validate(&event("default", "")), []);
         assert_eq!(

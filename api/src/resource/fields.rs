@@ -107,6 +107,37 @@ pub fn restore(object: &mut Value, old: &Value, field: &str) {
     }
 }
 
+/// Whether two values say the same: what is null, empty or absent counts alike, as upstream's
+/// semantic equality has it.
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let null = Value::Null;
+            a.iter().all(|(key, value)| same(value, b.get(key).unwrap_or(&null)))
+                && b.iter().all(|(key, value)| a.contains_key(key) || is_empty(value))
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (a, b) => a == b || (is_empty(a) && is_empty(b)),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// `same` of the values at one path of two objects.
+pub fn same_at(a: &Value, b: &Value, path: &str) -> bool {
+    same(at(a, path).unwrap_or(&Value::Null), at(b, path).unwrap_or(&Value::Null))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -134,5 +165,21 @@ mod tests {
         restore(&mut object, &json!({"status": {}}), "status");
         restore(&mut object, &json!({}), "spec");
         assert_eq!(object, json!({"status": {}}));
+    }
+
+    #[test]
+    fn empty_and_absent_are_the_same() {
+        for (a, b, wanted) in [
+            (json!({}), json!({"a": null, "b": [], "c": {"d": ""}}), true),
+            (json!({"a": 1}), json!({"a": 1, "b": null}), true),
+            (json!({"a": 0}), json!({}), false),
+            (json!({"a": false}), json!({}), false),
+            (json!([1, 2]), json!([1]), false),
+            (json!([{"a": null}]), json!([{}]), true),
+            (json!(null), json!({}), true),
+        ] {
+            assert_eq!(same(&a, &b), wanted, "{a} {b}");
+            assert_eq!(same(&b, &a), wanted, "{b} {a}");
+        }
     }
 }

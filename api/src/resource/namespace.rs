@@ -83,9 +83,7 @@ impl Strategy for NamespaceStrategy {
         let deleting = !text(namespace, "metadata.deletionTimestamp").is_empty();
         let phase = text(namespace, "status.phase");
         let detail = match phase {
-            "Active" if deleting => {
-                "may only be 'Terminating' if `deletionTimestamp` is not empty"
-            }
+            "Active" if deleting => "may only be 'Terminating' if `deletionTimestamp` is not empty",
             "Terminating" if !deleting => "may only be 'Active' if `deletionTimestamp` is empty",
             _ => return Vec::new(),
         };

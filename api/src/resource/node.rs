@@ -101,8 +101,7 @@ impl Strategy for NodeStrategy {
 
 fn validate_spec(node: &Value) -> Vec<FieldError> {
     let mut errors = validate_taints(node);
-    let cidrs: Vec<&str> =
-        items(node, "spec.podCIDRs").iter().filter_map(Value::as_str).collect();
+    let cidrs: Vec<&str> = items(node, "spec.podCIDRs").iter().filter_map(Value::as_str).collect();
     for (index, cidr) in cidrs.iter().enumerate() {
         if !is_cidr(cidr) {
             errors.push(FieldError::invalid(
@@ -138,12 +137,11 @@ fn validate_taints(node: &Value) -> Vec<FieldError> {
     let mut seen = BTreeSet::new();
     for (index, taint) in items(node, "spec.taints").iter().enumerate() {
         let path = format!("spec.taints[{index}]");
-        let (key, value, effect) = (text(taint, "key"), text(taint, "value"), text(taint, "effect"));
+        let (key, value, effect) =
+            (text(taint, "key"), text(taint, "value"), text(taint, "effect"));
         let faults = names::qualified_name(key);
         errors.extend(
-            faults
-                .into_iter()
-                .map(|fault| FieldError::invalid(format!("{path}.key"), key, fault)),
+            faults.into_iter().map(|fault| FieldError::invalid(format!("{path}.key"), key, fault)),
         );
         let faults = names::label_value(value);
         if !faults.is_empty() {
@@ -249,8 +247,18 @@ mod tests {
                 "nodeInfo": {"kubeletVersion": "v1.35.0", "osImage": "Debian", "kernelVersion": "6.1"}}});
         assert_eq!(
             Value::from(NodeStrategy.cells(&node, 0)),
-            json!(["n", "Ready,SchedulingDisabled", "control-plane,worker", "<unknown>", "v1.35.0",
-                   "10.0.0.1", "<none>", "Debian", "6.1", "<unknown>"])
+            json!([
+                "n",
+                "Ready,SchedulingDisabled",
+                "control-plane,worker",
+                "<unknown>",
+                "v1.35.0",
+                "10.0.0.1",
+                "<none>",
+                "Debian",
+                "6.1",
+                "<unknown>"
+            ])
         );
         let bare = json!({"metadata": {"name": "n"}});
         assert_eq!(NodeStrategy.cells(&bare, 0)[1..3], [json!("Unknown"), json!("<none>")]);

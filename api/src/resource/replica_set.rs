@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::age::age;
-use super::fields::{number, set_default, text};
+use super::fields::{ensure, number, set_default, text};
 use super::labels::{container_cells, format_selector};
 use super::{Column, Resource, Strategy, pod_spec, workload};
 use crate::validation::FieldError;
@@ -59,11 +59,7 @@ pub(super) fn validate_status(object: &Value) -> Vec<FieldError> {
         let path = format!("status.{field}");
         let value = number(object, &path);
         if value > total {
-            errors.push(FieldError::invalid(
-                path,
-                value,
-                "cannot be greater than status.replicas",
-            ));
+            errors.push(FieldError::invalid(path, value, "cannot be greater than status.replicas"));
         }
     }
     if number(object, "status.availableReplicas") > number(object, "status.readyReplicas") {
@@ -88,6 +84,7 @@ impl Strategy for ReplicaSetStrategy {
     }
 
     fn default(&self, set: &mut Value) {
+        ensure(set, "spec.template.spec");
         set_default(set, "spec", "replicas", 1);
         pod_spec::default_template(set, "spec.template");
     }
@@ -110,6 +107,10 @@ impl Strategy for ReplicaSetStrategy {
         let mut errors = self.validate(set);
         errors.extend(workload::validate_same_selector(set, old));
         errors
+    }
+
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
     }
 
     fn validate_status_update(&self, set: &Value, _old: &Value) -> Vec<FieldError> {
@@ -173,7 +174,9 @@ mod tests {
         );
         assert_eq!(
             aggregate(&ReplicaSetStrategy.validate_status_update(
-                &json!({"status": {"replicas": 1, "readyReplicas": 2}}), &set)),
+                &json!({"status": {"replicas": 1, "readyReplicas": 2}}),
+                &set
+            )),
             "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas"
         );
     }

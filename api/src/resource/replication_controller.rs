@@ -71,6 +71,10 @@ impl Strategy for ControllerStrategy {
         errors
     }
 
+    fn warnings(&self, object: &Value) -> Vec<String> {
+        workload::warnings(object)
+    }
+
     fn validate_status_update(&self, controller: &Value, _old: &Value) -> Vec<FieldError> {
         replica_set::validate_status(controller)
     }

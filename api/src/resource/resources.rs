@@ -88,8 +88,7 @@ pub fn validate_requirements(requirements: &Value, path: &str) -> Vec<FieldError
         }
     }
     for (name, value) in map(requirements, "requests").into_iter().flatten() {
-        let (Some(request), Some(limit)) =
-            (quantity(value), amount(requirements, "limits", name))
+        let (Some(request), Some(limit)) = (quantity(value), amount(requirements, "limits", name))
         else {
             continue;
         };

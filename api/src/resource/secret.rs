@@ -53,7 +53,11 @@ impl Strategy for SecretStrategy {
             );
             if STANDARD.decode(value.as_str().unwrap_or_default()).is_err() {
                 // The value is not shown: it was meant to be a secret.
-                errors.push(FieldError::invalid(&path, "<contents redacted>", "illegal base64 data"));
+                errors.push(FieldError::invalid(
+                    &path,
+                    "<contents redacted>",
+                    "illegal base64 data",
+                ));
             }
         }
         if base64_bytes(secret, "data") > MAX_DATA_BYTES {
@@ -123,7 +127,9 @@ fn validate_json(secret: &Value, key: &str) -> Vec<FieldError> {
     let decoded = STANDARD.decode(encoded).unwrap_or_default();
     match serde_json::from_slice::<serde_json::Map<String, Value>>(&decoded) {
         Ok(_) => Vec::new(),
-        Err(error) => vec![FieldError::invalid(path, "<secret contents redacted>", error.to_string())],
+        Err(error) => {
+            vec![FieldError::invalid(path, "<secret contents redacted>", error.to_string())]
+        }
     }
 }
 
@@ -166,10 +172,15 @@ mod tests {
             check(json!({"type": "kubernetes.io/service-account-token"})),
             "metadata.annotations[kubernetes.io/service-account.name]: Required value"
         );
-        assert!(check(json!({"type": "kubernetes.io/dockerconfigjson",
-            "data": {".dockerconfigjson": "MQ=="}})).starts_with("data[.dockerconfigjson]: Invalid"));
+        assert!(
+            check(json!({"type": "kubernetes.io/dockerconfigjson",
+            "data": {".dockerconfigjson": "MQ=="}}))
+            .starts_with("data[.dockerconfigjson]: Invalid")
+        );
         assert_eq!(
-            aggregate(&SecretStrategy.validate_update(&json!({"type": "a"}), &json!({"type": "b"}))),
+            aggregate(
+                &SecretStrategy.validate_update(&json!({"type": "a"}), &json!({"type": "b"}))
+            ),
             "type: Invalid value: \"a\": field is immutable"
         );
     }

@@ -35,7 +35,8 @@ pub fn builtin() -> Vec<Arc<Resource>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::resource::Verb;
@@ -86,5 +87,122 @@ mod tests {
         let table = builtin();
         let row = table.iter().find(|row| row.plural == "namespaces").expect("in the table");
         assert!(!row.verbs.contains(&Verb::DeleteCollection));
+    }
+
+    /// Whole objects of every shape the strategies look into.
+    fn rich() -> Value {
+        let template = json!({
+            "metadata": {"labels": {"app": "a"}, "annotations": {"b": "c"}},
+            "spec": {
+                "restartPolicy": "Always", "hostNetwork": true, "nodeSelector": {"a": "b"},
+                "activeDeadlineSeconds": 1, "terminationGracePeriodSeconds": 1,
+                "serviceAccount": "s", "imagePullSecrets": [{"name": "a"}],
+                "tolerations": [{"key": "a", "operator": "Exists"}],
+                "schedulingGates": [{"name": "g"}], "readinessGates": [{"conditionType": "x"}],
+                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions":
+                        [{"key": "a", "operator": "In", "values": ["b"]}]}]}}},
+                "volumes": [{"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": "p"}]}},
+                    {"name": "w", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+                    {"name": "x", "downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.name"}}]}}],
+                "initContainers": [{"name": "i", "restartPolicy": "Always"}],
+                "containers": [{"name": "a", "image": "i", "ports": [{"containerPort": 1}],
+                    "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+                    "envFrom": [{"configMapRef": {"name": "c"}}],
+                    "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+                    "livenessProbe": {"httpGet": {"port": 1}}, "lifecycle": {"preStop": {"exec": {"command": ["a"]}}},
+                    "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": 1}}}]}});
+        let mut spec = template["spec"].clone();
+        let more = json!({
+            "selector": {"matchLabels": {"app": "a"}}, "template": template, "replicas": 1,
+            "type": "NodePort", "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"],
+            "sessionAffinity": "ClientIP", "externalIPs": ["1.1.1.1"], "ipFamilies": ["IPv4"],
+            "ports": [{"port": 1, "nodePort": 30000, "protocol": "TCP", "targetPort": "x"}],
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
+            "taints": [{"key": "a", "effect": "NoSchedule"}], "podCIDRs": ["10.0.0.0/24"],
+            "finalizers": ["kubernetes"], "leaseDurationSeconds": 1, "holderIdentity": "h"});
+        json_patch::merge(&mut spec, &more);
+        json!({
+            "metadata": {"name": "a", "namespace": "b", "labels": {"a": "b"}, "finalizers": ["a/b"],
+                "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {"a": "b"},
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "b"}]},
+            "spec": spec, "type": "Opaque", "immutable": true,
+            "data": {"a": "MQ=="}, "stringData": {"b": "c"}, "binaryData": {"d": "MQ=="},
+            "secrets": [{"name": "s"}], "addressType": "IPv4",
+            "subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 1}]}],
+            "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "a", "port": 1}],
+            "involvedObject": {"kind": "Pod", "name": "a"}, "series": {"count": 1},
+            "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "capacity": {"cpu": "1"},
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "addresses": [{"type": "InternalIP", "address": "1.1.1.1"}],
+                "loadBalancer": {"ingress": [{"ip": "1.1.1.1"}]},
+                "containerStatuses": [{"name": "a", "state": {"terminated": {"exitCode": 1}}}],
+                "initContainerStatuses": [{"name": "i", "lastState": {"terminated": {"finishedAt": "x"}}}]}})
+    }
+
+    /// Puts `odd` somewhere into `value`; `way` picks the place.
+    fn distort(value: &mut Value, way: &[u8], odd: &Value) {
+        let Some((turn, rest)) = way.split_first() else {
+            *value = odd.clone();
+            return;
+        };
+        let children: Vec<&mut Value> = match value {
+            Value::Object(map) => map.values_mut().collect(),
+            Value::Array(items) => items.iter_mut().collect(),
+            _ => Vec::new(),
+        };
+        let count = children.len().max(1);
+        match children.into_iter().nth(usize::from(*turn) % count) {
+            Some(child) => distort(child, rest, odd),
+            None => *value = odd.clone(),
+        }
+    }
+
+    proptest! {
+        // Each case runs every strategy several times over.
+        #![proptest_config(ProptestConfig {
+            cases: 96,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Schemas are checked before, but a strategy must not lean on it: wherever something of
+        /// the wrong type stands, it answers, and a second round of defaults changes nothing.
+        #[test]
+        fn no_shape_of_object_breaks_a_strategy(
+            way in prop::collection::vec(any::<u8>(), 0..9),
+            odd in prop::sample::select(vec![
+                Value::Null, json!(7), json!("text"), json!(true), json!([]), json!({}), json!([1]),
+                json!({"a": 1}), json!(-1), json!([{}]),
+            ]),
+        ) {
+            let (old, mut object) = (rich(), rich());
+            distort(&mut object, &way, &odd);
+            prop_assume!(object.is_object());
+            for resource in builtin() {
+                let strategy = &resource.strategy;
+                let mut new = object.clone();
+                strategy.default(&mut new);
+                let once = new.clone();
+                strategy.default(&mut new);
+                prop_assert!(new == once, "{} defaults anew: {new}", resource.plural);
+                strategy.prepare_for_create(&mut new);
+                strategy.validate(&new);
+                for (mut new, old) in [(once.clone(), old.clone()), (old.clone(), once)] {
+                    strategy.prepare_for_update(&mut new, &old);
+                    strategy.prepare_for_status_update(&mut new, &old);
+                    strategy.validate_update(&new, &old);
+                    strategy.validate_status_update(&new, &old);
+                    strategy.warnings(&new);
+                    strategy.deletion(&new, None);
+                    prop_assert_eq!(strategy.cells(&new, 0).len(), resource.columns.len());
+                    strategy.row_conditions(&new);
+                    let values = strategy.selectable_values(&new).len();
+                    prop_assert_eq!(values, resource.selectable_fields.len());
+                    crate::validation::metadata::validate(&new, true, strategy.name_check());
+                    crate::validation::metadata::validate_update(&new, &old);
+                }
+            }
+        }
     }
 }

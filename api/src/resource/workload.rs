@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{at, items, map, number, text};
+use super::fields::{at, items, map, number, same_at, text};
 use super::pod_spec;
 use crate::selector::LabelSelector;
 use crate::validation::{FieldError, metadata};
@@ -10,8 +10,7 @@ use crate::validation::{FieldError, metadata};
 /// `path` must not be negative where it is set.
 pub(super) fn validate_not_negative(object: &Value, path: &str) -> Option<FieldError> {
     let value = number(object, path);
-    (value < 0)
-        .then(|| FieldError::invalid(path, value, "must be greater than or equal to 0"))
+    (value < 0).then(|| FieldError::invalid(path, value, "must be greater than or equal to 0"))
 }
 
 /// Faults of `spec.template` of a controller that keeps its pods running; `kind` as upstream
@@ -85,10 +84,15 @@ pub(super) fn validate_selector(
 
 /// `spec.selector` never changes.
 pub(super) fn validate_same_selector(object: &Value, old: &Value) -> Option<FieldError> {
-    let (new, before) = (at(object, "spec.selector"), at(old, "spec.selector"));
-    if new == before {
+    if same_at(object, old, "spec.selector") {
         return None;
     }
-    let shown = new.cloned().unwrap_or(Value::Null);
+    let shown = at(object, "spec.selector").cloned().unwrap_or(Value::Null);
     Some(FieldError::invalid("spec.selector", shown, "field is immutable"))
+}
+
+/// Warnings about the template.
+pub(super) fn warnings(object: &Value) -> Vec<String> {
+    at(object, "spec.template.spec")
+        .map_or_else(Vec::new, |spec| pod_spec::warnings(spec, "spec.template.spec"))
 }

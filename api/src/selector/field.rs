@@ -17,9 +17,7 @@ pub enum FieldSelectorError {
     #[error("field label not supported: {0}")]
     NotSupported(String),
     /// Kinds that can be selected by metadata alone.
-    #[error(
-        "{0:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-    )]
+    #[error("{0:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")]
     NotKnown(String),
 }
 
@@ -98,7 +96,8 @@ impl FieldSelector {
 
 impl fmt::Display for FieldSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, FieldRequirement { field, equal, value }) in self.requirements.iter().enumerate()
+        for (index, FieldRequirement { field, equal, value }) in
+            self.requirements.iter().enumerate()
         {
             let comma = if index > 0 { "," } else { "" };
             let operator = if *equal { "=" } else { "!=" };

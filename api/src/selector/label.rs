@@ -196,7 +196,10 @@ impl LabelSelector {
     /// `label` gives the value of a label by its key.
     pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         !self.nothing
-            && self.requirements.iter().all(|requirement| requirement.matches(label(&requirement.key)))
+            && self
+                .requirements
+                .iter()
+                .all(|requirement| requirement.matches(label(&requirement.key)))
     }
 }
 

@@ -54,8 +54,7 @@ fn expression_requirement(
     operator: fn(&str) -> Option<Operator>,
 ) -> Result<Requirement, LabelSelectorError> {
     let name = text(expression, "operator");
-    let operator =
-        operator(name).ok_or_else(|| LabelSelectorError::Operator(name.to_owned()))?;
+    let operator = operator(name).ok_or_else(|| LabelSelectorError::Operator(name.to_owned()))?;
     let values = items(expression, "values")
         .iter()
         .filter_map(|value| value.as_str().map(str::to_owned))
@@ -88,7 +87,8 @@ pub(crate) fn validate(selector: &Value, path: &str) -> Vec<FieldError> {
         errors.extend(metadata::validate_labels(labels, &format!("{path}.matchLabels")));
     }
     for (index, expression) in items(selector, "matchExpressions").iter().enumerate() {
-        errors.extend(validate_expression(expression, &format!("{path}.matchExpressions[{index}]")));
+        errors
+            .extend(validate_expression(expression, &format!("{path}.matchExpressions[{index}]")));
     }
     errors
 }

@@ -262,7 +262,10 @@ mod tests {
             ("a=b=c", "error: found '=', expected: ',' or 'end of string'"),
             ("a=b,", "error: found '', expected: identifier after ','"),
             (",a", "error: found ',', expected: !, identifier, or 'end of string'"),
-            ("a b", "error: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+            (
+                "a b",
+                "error: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+            ),
             ("a in b", "error: unable to parse requirement: found 'b' expected: '('"),
             ("a in (b", "error: unable to parse requirement: found '', expected: ',' or ')'"),
             (

@@ -72,12 +72,7 @@ pub fn validate_update(object: &Value, old: &Value) -> Vec<FieldError> {
         let before = old.get("metadata").and_then(|metadata| metadata.get(field));
         if new != before {
             let shown = new.cloned().unwrap_or(Value::Null);
-            errors.push(FieldError::new(
-                FieldErrorReason::Invalid,
-                path,
-                Some(shown),
-                IMMUTABLE,
-            ));
+            errors.push(FieldError::new(FieldErrorReason::Invalid, path, Some(shown), IMMUTABLE));
         }
     }
     let (generation, before) =
@@ -285,16 +280,12 @@ mod tests {
             ["metadata.name: Required value: name or generateName is required"]
         );
         assert_eq!(check(json!({"name": "a"})), ["metadata.namespace: Required value"]);
-        assert!(
-            check(json!({"name": "Foo", "namespace": "default"}))[0].starts_with(
-                "metadata.name: Invalid value: \"Foo\": a lowercase RFC 1123 subdomain must"
-            )
-        );
-        assert!(
-            meta(json!({"labels": {"a": "no spaces"}}))[0].starts_with(
-                "metadata.labels: Invalid value: \"no spaces\": a valid label must be an empty"
-            )
-        );
+        assert!(check(json!({"name": "Foo", "namespace": "default"}))[0].starts_with(
+            "metadata.name: Invalid value: \"Foo\": a lowercase RFC 1123 subdomain must"
+        ));
+        assert!(meta(json!({"labels": {"a": "no spaces"}}))[0].starts_with(
+            "metadata.labels: Invalid value: \"no spaces\": a valid label must be an empty"
+        ));
         assert_eq!(
             meta(json!({"annotations": {"a": "x".repeat(262_144)}})),
             ["metadata.annotations: Too long: may not be more than 262144 bytes"]

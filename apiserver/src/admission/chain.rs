@@ -50,8 +50,12 @@ mod tests {
     #[test]
     fn a_missing_namespace_is_told_of_first() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {}});
-        let refusal = Case::new("", "pods").object(pod).run(&World::default()).expect_err("refused");
-        assert_eq!((refusal.code, refusal.message.as_str()), (404, "namespaces \"default\" not found"));
+        let refusal =
+            Case::new("", "pods").object(pod).run(&World::default()).expect_err("refused");
+        assert_eq!(
+            (refusal.code, refusal.message.as_str()),
+            (404, "namespaces \"default\" not found")
+        );
     }
 
     #[test]

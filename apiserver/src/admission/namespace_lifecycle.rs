@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn namespaces_must_be_there_and_stay() {
-        let world = World::default().namespace("default", "Active").namespace("going", "Terminating");
+        let world =
+            World::default().namespace("default", "Active").namespace("going", "Terminating");
         assert_eq!(config_map().outcome(&world), "admitted");
         assert_eq!(
             config_map().namespace("nope").outcome(&world),
@@ -86,10 +87,16 @@ mod tests {
 
     #[test]
     fn some_namespaces_cannot_be_deleted() {
-        let delete =
-            |name| Case::new("", "namespaces").operation(Operation::Delete).name(name).outcome(&World::default());
+        let delete = |name| {
+            Case::new("", "namespaces")
+                .operation(Operation::Delete)
+                .name(name)
+                .outcome(&World::default())
+        };
         for name in ["default", "kube-system", "kube-public"] {
-            let wanted = format!("403 namespaces \"{name}\" is forbidden: this namespace may not be deleted");
+            let wanted = format!(
+                "403 namespaces \"{name}\" is forbidden: this namespace may not be deleted"
+            );
             assert_eq!(delete(name), wanted);
         }
         assert_eq!(delete("mine"), "admitted");

@@ -146,10 +146,12 @@ mod tests {
     use super::*;
 
     fn world() -> World {
-        World::default()
-            .namespace("default", "Active")
-            .namespace(LEASE_NAMESPACE, "Active")
-            .with("pods", "default", "other", pod("m"))
+        World::default().namespace("default", "Active").namespace(LEASE_NAMESPACE, "Active").with(
+            "pods",
+            "default",
+            "other",
+            pod("m"),
+        )
     }
 
     fn pod(node: &str) -> Value {
@@ -213,7 +215,8 @@ mod tests {
             "403 pods \"p\" is forbidden: node \"n\" can only update pod status for pods with \
              spec.nodeName set to itself"
         );
-        let delete = |on: &str| case("", "pods", Operation::Delete).name("p").old(pod(on)).outcome(&world());
+        let delete =
+            |on: &str| case("", "pods", Operation::Delete).name("p").old(pod(on)).outcome(&world());
         assert_eq!(delete("n"), "admitted");
         assert_eq!(
             delete("m"),

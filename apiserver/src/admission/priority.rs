@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn classes() {
-        let priority = |spec| pod(spec).run(&world()).expect("admitted")["spec"]["priority"].clone();
+        let priority =
+            |spec| pod(spec).run(&world()).expect("admitted")["spec"]["priority"].clone();
         assert_eq!(priority(json!({})), 0);
         assert_eq!(
             priority(json!({"priorityClassName": "system-node-critical"})),

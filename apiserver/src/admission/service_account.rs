@@ -44,8 +44,10 @@ pub fn admit(request: &mut Request<'_>, lister: &dyn Lister) -> Result<(), Statu
     spec.insert("serviceAccountName".into(), name.clone().into());
     spec.insert("serviceAccount".into(), name.into());
     let secrets = items(&account, "imagePullSecrets");
-    let has_own =
-        spec.get("imagePullSecrets").and_then(|own| own.as_array()).is_some_and(|own| !own.is_empty());
+    let has_own = spec
+        .get("imagePullSecrets")
+        .and_then(|own| own.as_array())
+        .is_some_and(|own| !own.is_empty());
     if !secrets.is_empty() && !has_own {
         spec.insert("imagePullSecrets".into(), secrets.to_vec().into());
     }

@@ -34,7 +34,8 @@ mod tests {
     #[test]
     fn new_nodes_are_tainted_once() {
         let node = json!({"metadata": {"name": "n"}, "spec": {"taints": [{"key": "a", "effect": "NoExecute"}]}});
-        let run = |node| Case::new("", "nodes").object(node).run(&World::default()).expect("admitted");
+        let run =
+            |node| Case::new("", "nodes").object(node).run(&World::default()).expect("admitted");
         let tainted = run(node);
         assert_eq!(
             tainted["spec"]["taints"],

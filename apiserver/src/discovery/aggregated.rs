@@ -37,7 +37,8 @@ pub(super) fn group_discovery_list(
 fn version_discovery(version: &str, resources: &[&Resource]) -> Value {
     let mut sorted = resources.to_vec();
     sorted.sort_by(|a, b| a.plural.cmp(&b.plural));
-    let resources: Vec<Value> = sorted.iter().map(|resource| resource_discovery(resource)).collect();
+    let resources: Vec<Value> =
+        sorted.iter().map(|resource| resource_discovery(resource)).collect();
     json!({"version": version, "resources": resources, "freshness": "Current"})
 }
 

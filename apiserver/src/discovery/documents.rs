@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::{aggregated, legacy};
 
 const JSON: &str = "application/json";
-const AGGREGATED_V2: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const AGGREGATED_V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const AGGREGATED_V2BETA1: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 
@@ -39,9 +38,10 @@ impl Document {
     /// Whether the client's `If-None-Match` names this very document (then: 304).
     pub fn is_known(&self, if_none_match: Option<&str>) -> bool {
         if_none_match.is_some_and(|known| {
-            known.split(',').map(str::trim).any(|tag| {
-                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag
-            })
+            known
+                .split(',')
+                .map(str::trim)
+                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
         })
     }
 }
@@ -190,9 +190,9 @@ impl Forms {
 
 /// FNV-1a, 64 bits: an ETag tells documents of one server apart, nothing more.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -298,7 +298,10 @@ mod tests {
         assert_eq!(kind("/apis", "application/vnd.kubernetes.protobuf, */*"), JSON);
         assert_eq!(kind("/apis", "application/vnd.kubernetes.protobuf"), "406");
         assert_eq!(
-            kind("/apis", "application/json;as=APIGroupDiscoveryList;v=v9;g=apidiscovery.k8s.io, application/json"),
+            kind(
+                "/apis",
+                "application/json;as=APIGroupDiscoveryList;v=v9;g=apidiscovery.k8s.io, application/json"
+            ),
             JSON
         );
     }

@@ -33,7 +33,8 @@ pub(super) fn api_versions(versions: &[&str], server_address: &str) -> Value {
 
 /// A group with the versions it is served in; the first is preferred.
 pub(super) fn group(name: &str, versions: &[&str]) -> Map<String, Value> {
-    let version = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let version =
+        |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
     let mut group = Map::new();
     group.insert("name".into(), name.into());
     group.insert("versions".into(), versions.iter().map(version).collect());

@@ -19,9 +19,7 @@ pub enum IncludeObject {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "Invalid value: {0:?}: must be 'Metadata', 'Object', 'None', or empty"
-)]
+#[error("Invalid value: {0:?}: must be 'Metadata', 'Object', 'None', or empty")]
 pub struct UnknownIncludeObject(pub String);
 
 impl FromStr for IncludeObject {
@@ -49,12 +47,7 @@ pub struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    pub fn new(
-        resource: &'a Resource,
-        include: IncludeObject,
-        version: &'a str,
-        now: i64,
-    ) -> Self {
+    pub fn new(resource: &'a Resource, include: IncludeObject, version: &'a str, now: i64) -> Self {
         Self { resource, include, version, now }
     }
 
@@ -100,13 +93,7 @@ impl<'a> Renderer<'a> {
 
     /// The table of a single object: the answer to a GET, or one event of a watch. A watch sends
     /// the columns with its first table only.
-    pub fn one_into(
-        &self,
-        out: &mut Vec<u8>,
-        object: &Value,
-        revision: i64,
-        with_columns: bool,
-    ) {
+    pub fn one_into(&self, out: &mut Vec<u8>, object: &Value, revision: i64, with_columns: bool) {
         let columns = if with_columns { self.columns_json() } else { Value::Null };
         self.open(out, &json!({"resourceVersion": revision.to_string()}).to_string(), &columns);
         self.row_into(out, object, revision);
@@ -266,8 +253,12 @@ mod tests {
     fn every_resource_has_as_many_cells_as_columns() {
         for resource in api::resource::builtin() {
             let mut out = Vec::new();
-            Renderer::new(&resource, IncludeObject::None, "v1", NOW)
-                .one_into(&mut out, &namespace(), 1, true);
+            Renderer::new(&resource, IncludeObject::None, "v1", NOW).one_into(
+                &mut out,
+                &namespace(),
+                1,
+                true,
+            );
             let table = read(&out);
             assert_eq!(
                 table["columnDefinitions"].as_array().map(Vec::len),

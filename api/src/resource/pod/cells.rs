@@ -6,10 +6,10 @@
 
 use serde_json::{Value, json};
 
+use super::super::Column;
 use super::super::age::{age, since, unix_seconds};
 use super::super::fields::{at, flag, has, items, number, text, text_or};
 use super::super::labels::NONE;
-use super::super::Column;
 use super::is_restartable_init;
 
 pub(super) fn columns() -> Vec<Column> {
@@ -89,8 +89,9 @@ struct Summary<'a> {
 
 fn summarize(pod: &Value) -> Summary<'_> {
     let init_containers = items(pod, "spec.initContainers");
-    let restartable =
-        |name: &str| init_containers.iter().any(|c| text(c, "name") == name && is_restartable_init(c));
+    let restartable = |name: &str| {
+        init_containers.iter().any(|c| text(c, "name") == name && is_restartable_init(c))
+    };
     let mut summary = Summary {
         ready: 0,
         containers: items(pod, "spec.containers").len()
@@ -231,7 +232,11 @@ mod tests {
             "status": status});
         json_patch::merge(&mut pod, &extra);
         let cells = cells(&pod, NOW);
-        cells[1..4].iter().map(|cell| cell.as_str().expect("a string")).collect::<Vec<_>>().join(" ")
+        cells[1..4]
+            .iter()
+            .map(|cell| cell.as_str().expect("a string"))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn container(state: Value, ready: bool, restarts: i64) -> Value {
@@ -241,8 +246,7 @@ mod tests {
     #[test]
     fn summaries_of_containers() {
         let running = || container(json!({"running": {}}), true, 0);
-        let waiting =
-            |reason: &str| container(json!({"waiting": {"reason": reason}}), false, 0);
+        let waiting = |reason: &str| container(json!({"waiting": {"reason": reason}}), false, 0);
         let ended = |code: i64, reason: &str| {
             container(json!({"terminated": {"exitCode": code, "reason": reason}}), false, 0)
         };
@@ -251,8 +255,11 @@ mod tests {
             ("Pending", vec![waiting("ContainerCreating"); 2], "0/2 ContainerCreating 0"),
             ("Running", vec![running(), running()], "2/2 Running 0"),
             ("Running", vec![running(), waiting("CrashLoopBackOff")], "1/2 CrashLoopBackOff 0"),
-            ("Running", vec![waiting("ImagePullBackOff"), waiting("ErrImagePull")],
-             "0/2 ImagePullBackOff 0"),
+            (
+                "Running",
+                vec![waiting("ImagePullBackOff"), waiting("ErrImagePull")],
+                "0/2 ImagePullBackOff 0",
+            ),
             ("Succeeded", vec![ended(0, "Completed"), ended(0, "Completed")], "0/2 Completed 0"),
             ("Running", vec![ended(0, "Completed"), running()], "1/2 NotReady 0"),
             ("Failed", vec![ended(0, "Completed"), ended(1, "Error")], "0/2 Error 0"),
@@ -311,7 +318,9 @@ mod tests {
             "0/2 Init:CrashLoopBackOff 4"
         );
         assert_eq!(
-            init(json!([{"name": "i", "state": {"terminated": {"exitCode": 2, "reason": "Error"}}}])),
+            init(
+                json!([{"name": "i", "state": {"terminated": {"exitCode": 2, "reason": "Error"}}}])
+            ),
             "0/2 Init:Error 0"
         );
         assert_eq!(

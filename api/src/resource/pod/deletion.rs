@@ -44,7 +44,11 @@ mod tests {
             ("n", "Succeeded", None, Deletion::Immediate),
         ];
         for (node, phase, requested, wanted) in cases {
-            assert_eq!(decide(&pod(node, phase), requested), wanted, "{node} {phase} {requested:?}");
+            assert_eq!(
+                decide(&pod(node, phase), requested),
+                wanted,
+                "{node} {phase} {requested:?}"
+            );
         }
     }
 }

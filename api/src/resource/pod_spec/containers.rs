@@ -221,7 +221,8 @@ fn validate_mounts(
         } else if !places.insert(place) {
             errors.push(FieldError::invalid(format!("{here}.mountPath"), place, "must be unique"));
         }
-        errors.extend(volumes::validate_relative(text(mount, "subPath"), &format!("{here}.subPath")));
+        errors
+            .extend(volumes::validate_relative(text(mount, "subPath"), &format!("{here}.subPath")));
     }
     errors
 }
@@ -330,8 +331,10 @@ mod tests {
              and 65535, inclusive]"
         );
         assert_eq!(
-            check(json!([{"name": "a", "image": "i", "ports": [{"containerPort": 1, "hostPort": 9}]},
-                         {"name": "b", "image": "i", "ports": [{"containerPort": 2, "hostPort": 9}]}])),
+            check(
+                json!([{"name": "a", "image": "i", "ports": [{"containerPort": 1, "hostPort": 9}]},
+                         {"name": "b", "image": "i", "ports": [{"containerPort": 2, "hostPort": 9}]}])
+            ),
             "spec.containers[1].ports[0].hostPort: Duplicate value: \"TCP//9\""
         );
     }

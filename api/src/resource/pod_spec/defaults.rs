@@ -53,7 +53,7 @@ fn mirror_service_account(spec: &mut Value) {
 }
 
 /// With the node's network a container's port is the node's port.
-pub fn default_host_ports(spec: &mut Value) {
+fn default_host_ports(spec: &mut Value) {
     for list in CONTAINER_LISTS {
         for container in items_mut(spec, list) {
             for port in items_mut(container, "ports") {
@@ -127,9 +127,12 @@ fn default_probe(container: &mut Value, probe: &str) {
     if !has(container, probe) {
         return;
     }
-    for (field, value) in
-        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-    {
+    for (field, value) in [
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ] {
         // Upstream takes zero for unset here.
         if let Some(Value::Object(probe)) = at_mut(container, probe)
             && probe.get(field).and_then(Value::as_i64).unwrap_or(0) == 0

@@ -109,8 +109,10 @@ fn validate_field_reference(reference: &Value, path: &str) -> Option<FieldError>
 
 fn validate_bulk_source(source: &Value, path: &str) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    let given: Vec<&str> =
-        ["configMapRef", "secretRef"].into_iter().filter(|kind| at(source, kind).is_some()).collect();
+    let given: Vec<&str> = ["configMapRef", "secretRef"]
+        .into_iter()
+        .filter(|kind| at(source, kind).is_some())
+        .collect();
     match given.as_slice() {
         [] => errors.push(FieldError::invalid(
             path,
@@ -165,7 +167,8 @@ mod tests {
         for (variable, wanted) in cases {
             assert_eq!(aggregate(&validate(&json!({"env": [variable]}), "c")), wanted);
         }
-        let unknown = json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]});
+        let unknown =
+            json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]});
         assert!(aggregate(&validate(&unknown, "c")).starts_with(
             "c.env[0].valueFrom.fieldRef.fieldPath: Unsupported value: \"x\": supported values: \
              \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\""

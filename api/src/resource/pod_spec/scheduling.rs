@@ -13,7 +13,9 @@ pub fn validate_tolerations(tolerations: &[Value], path: &str) -> Vec<FieldError
     tolerations
         .iter()
         .enumerate()
-        .flat_map(|(index, toleration)| validate_toleration(toleration, &format!("{path}[{index}]")))
+        .flat_map(|(index, toleration)| {
+            validate_toleration(toleration, &format!("{path}[{index}]"))
+        })
         .collect()
 }
 
@@ -205,8 +207,10 @@ mod tests {
             let spec = json!({"affinity": {"nodeAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution":
                     {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}}});
-            aggregate(&validate_node_affinity(&spec, "spec"))
-                .replace("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution", "r")
+            aggregate(&validate_node_affinity(&spec, "spec")).replace(
+                "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+                "r",
+            )
         };
         assert_eq!(check(json!({"key": "a", "operator": "Gt", "values": ["1"]})), "[]");
         assert_eq!(

@@ -189,7 +189,8 @@ mod tests {
             let spec = json!({"volumes": [volume]});
             assert_eq!(aggregate(&validate(&spec, "spec").1), wanted);
         }
-        let twice = json!({"volumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]});
+        let twice =
+            json!({"volumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]});
         assert_eq!(
             aggregate(&validate(&twice, "spec").1),
             "spec.volumes[1].name: Duplicate value: \"a\""

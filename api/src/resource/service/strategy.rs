@@ -78,10 +78,7 @@ impl Strategy for ServiceStrategy {
     }
 
     fn selectable_values(&self, service: &Value) -> Vec<String> {
-        vec![
-            text(service, "spec.clusterIP").to_owned(),
-            text(service, "spec.type").to_owned(),
-        ]
+        vec![text(service, "spec.clusterIP").to_owned(), text(service, "spec.type").to_owned()]
     }
 
     fn cells(&self, service: &Value, now: i64) -> Vec<Value> {
@@ -103,8 +100,9 @@ fn default_port(port: &mut Value) {
         None | Some(Value::Null) => true,
         Some(target) => target.as_i64() == Some(0) || target.as_str() == Some(""),
     };
-    if unset {
-        port["targetPort"] = number(port, "port").into();
+    let number = number(port, "port");
+    if unset && let Some(port) = port.as_object_mut() {
+        port.insert("targetPort".to_owned(), number.into());
     }
 }
 
@@ -171,8 +169,11 @@ fn keep_allocated(service: &mut Value, old: &Value) {
         }
         let before = items(old, "spec.ports").iter().find(|before| same(before, port));
         let node_port = before.map_or(0, |before| number(before, "nodePort"));
-        if node_port != 0 && !taken.contains(&node_port) {
-            port["nodePort"] = node_port.into();
+        if node_port != 0
+            && !taken.contains(&node_port)
+            && let Some(port) = port.as_object_mut()
+        {
+            port.insert("nodePort".to_owned(), node_port.into());
         }
     }
 }
@@ -182,7 +183,8 @@ fn keep_allocated(service: &mut Value, old: &Value) {
 fn drop_useless(service: &mut Value, old: &Value) {
     if uses_cluster_ip(old) && !uses_cluster_ip(service) {
         let unchanged = |field: &str| service["spec"].get(field) == old["spec"].get(field);
-        if unchanged("clusterIP") && unchanged("clusterIPs")
+        if unchanged("clusterIP")
+            && unchanged("clusterIPs")
             && let Some(spec) = spec_mut(service)
         {
             for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
@@ -201,9 +203,8 @@ fn drop_useless(service: &mut Value, old: &Value) {
             }
         }
     }
-    let external = |service: &Value| {
-        matches!(text(service, "spec.type"), "NodePort" | "LoadBalancer")
-    };
+    let external =
+        |service: &Value| matches!(text(service, "spec.type"), "NodePort" | "LoadBalancer");
     if external(old) && !external(service) {
         let same = service["spec"].get("externalTrafficPolicy")
             == old["spec"].get("externalTrafficPolicy");
@@ -212,7 +213,8 @@ fn drop_useless(service: &mut Value, old: &Value) {
         }
     }
     let was_balancer = text(old, "spec.type") == "LoadBalancer";
-    if was_balancer && text(service, "spec.type") != "LoadBalancer"
+    if was_balancer
+        && text(service, "spec.type") != "LoadBalancer"
         && let Some(spec) = spec_mut(service)
     {
         spec.remove("allocateLoadBalancerNodePorts");

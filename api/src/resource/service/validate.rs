@@ -53,9 +53,7 @@ pub(super) fn validate(service: &Value) -> Vec<FieldError> {
         let ip = ip.as_str().unwrap_or_default();
         let path = format!("spec.externalIPs[{index}]");
         errors.extend(
-            names::ip_address(ip)
-                .into_iter()
-                .map(|fault| FieldError::invalid(&path, ip, fault)),
+            names::ip_address(ip).into_iter().map(|fault| FieldError::invalid(&path, ip, fault)),
         );
     }
     errors.extend(validate_cluster_ips(service));
@@ -138,11 +136,9 @@ fn validate_port<'a>(
     );
     match text(port, "protocol") {
         "" => errors.push(FieldError::required(format!("{path}.protocol"), "")),
-        protocol if !PROTOCOLS.contains(&protocol) => errors.push(FieldError::not_supported(
-            format!("{path}.protocol"),
-            protocol,
-            &PROTOCOLS,
-        )),
+        protocol if !PROTOCOLS.contains(&protocol) => {
+            errors.push(FieldError::not_supported(format!("{path}.protocol"), protocol, &PROTOCOLS))
+        }
         _ => {}
     }
     if let Some(target) = at(port, "targetPort") {
@@ -151,9 +147,9 @@ fn validate_port<'a>(
             None => names::port_number(target.as_i64().unwrap_or_default()),
         };
         errors.extend(
-            faults
-                .into_iter()
-                .map(|fault| FieldError::invalid(format!("{path}.targetPort"), target.clone(), fault)),
+            faults.into_iter().map(|fault| {
+                FieldError::invalid(format!("{path}.targetPort"), target.clone(), fault)
+            }),
         );
     }
     errors
@@ -172,10 +168,7 @@ fn duplicate_ports(ports: &[Value]) -> Vec<FieldError> {
         }
         let node_port = number(port, "nodePort");
         if node_port != 0 && !node_ports.insert((node_port, protocol)) {
-            errors.push(FieldError::duplicate(
-                format!("spec.ports[{index}].nodePort"),
-                node_port,
-            ));
+            errors.push(FieldError::duplicate(format!("spec.ports[{index}].nodePort"), node_port));
         }
     }
     errors
@@ -237,14 +230,19 @@ mod tests {
         let port = json!({"port": 80, "protocol": "TCP"});
         assert_eq!(check(json!({"type": "ClusterIP", "ports": [port]})), "[]");
         assert_eq!(check(json!({"type": "ClusterIP"})), "spec.ports: Required value");
-        assert_eq!(check(json!({"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]})), "[]");
+        assert_eq!(
+            check(json!({"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]})),
+            "[]"
+        );
         assert_eq!(
             check(json!({"type": "X", "ports": [port]})),
             "spec.type: Unsupported value: \"X\": supported values: \"ClusterIP\", \
              \"ExternalName\", \"LoadBalancer\", \"NodePort\""
         );
         assert_eq!(
-            check(json!({"type": "ClusterIP", "ports": [port, {"port": 0, "protocol": "TCP", "name": "a"}]})),
+            check(
+                json!({"type": "ClusterIP", "ports": [port, {"port": 0, "protocol": "TCP", "name": "a"}]})
+            ),
             "[spec.ports[0].name: Required value, spec.ports[1].port: Invalid value: 0: must be \
              between 1 and 65535, inclusive]"
         );
@@ -256,10 +254,7 @@ mod tests {
              not be used when `type` is 'ClusterIP', spec.ports[1]: Duplicate value: \
              {\"port\":1,\"protocol\":\"TCP\"}]"
         );
-        assert_eq!(
-            check(json!({"type": "ExternalName"})),
-            "spec.externalName: Required value"
-        );
+        assert_eq!(check(json!({"type": "ExternalName"})), "spec.externalName: Required value");
         assert_eq!(
             check(json!({"type": "NodePort", "clusterIP": "None", "clusterIPs": ["None"],
                 "ports": [port]})),
@@ -275,13 +270,14 @@ mod tests {
 
     #[test]
     fn the_cluster_ip_stays() {
-        let service = |ip: &str| {
-            json!({"spec": {"type": "ClusterIP", "clusterIP": ip, "clusterIPs": [ip]}})
-        };
+        let service =
+            |ip: &str| json!({"spec": {"type": "ClusterIP", "clusterIP": ip, "clusterIPs": [ip]}});
         assert_eq!(cluster_ip_stays(&service("10.0.0.1"), &service("10.0.0.1")), None);
         assert_eq!(
             cluster_ip_stays(&service("10.0.0.2"), &service("10.0.0.1")).map(|e| e.to_string()),
-            Some("spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set".into())
+            Some(
+                "spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set".into()
+            )
         );
     }
 }
