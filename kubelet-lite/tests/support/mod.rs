@@ -1,4 +1,5 @@
 //! A runtime in a folder of its own, on a network of its own.
+#![allow(dead_code)] // Each test program uses its part.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +18,20 @@ pub const HELLO: &str = "coracle/hello:1";
 static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 
 pub struct Node {
-    pub runtime: Arc<Containers>,
+    pub runtime: Slot,
     pub config: ContainersConfig,
     folder: tempfile::TempDir,
+}
+
+/// A runtime, or none between a crash and the next start.
+pub struct Slot(Option<Arc<Containers>>);
+
+impl std::ops::Deref for Slot {
+    type Target = Containers;
+
+    fn deref(&self) -> &Containers {
+        self.0.as_ref().expect("the runtime was started again")
+    }
 }
 
 impl Node {
@@ -40,14 +52,18 @@ impl Node {
             cidr,
             shim_program(),
         );
-        let runtime = Containers::open(config.clone()).await.expect("a runtime");
+        let runtime = Slot(Some(Containers::open(config.clone()).await.expect("a runtime")));
         Self { runtime, config, folder }
     }
 
-    /// The runtime of the next process: the first is forgotten as a kill would forget it.
+    /// Forgets the runtime as a kill would: its connections close, nothing else is done.
+    pub async fn crash(&mut self) {
+        self.runtime = Slot(None);
+    }
+
+    /// The runtime of the next process.
     pub async fn reopen(&mut self) {
-        let next = Containers::open(self.config.clone()).await.expect("a runtime");
-        self.runtime = next;
+        self.runtime = Slot(Some(Containers::open(self.config.clone()).await.expect("a runtime")));
     }
 
     pub fn path(&self) -> &Path {
