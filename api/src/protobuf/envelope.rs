@@ -43,7 +43,7 @@ pub fn decode(body: &[u8]) -> Result<Value, DecodeError> {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
     })?;
-    if schema.fields.iter().all(|field| field.numbers[0] == 0) {
+    if schema.fields.iter().all(|field| field.numbers.is_empty()) {
         let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
         return Err(DecodeError::NoForm { api_version, kind });
     }

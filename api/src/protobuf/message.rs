@@ -9,7 +9,9 @@ use super::error::Problem;
 use super::well_known;
 use super::wire::{Wire, fields, varint};
 use crate::decode::{Budget, MAX_DEPTH};
-use crate::schema::{Field, Presence, Schema, Type, format_micros, format_seconds, is_zero, zero};
+use crate::schema::{
+    Field, Numbered, Numbers, Presence, Schema, Type, format_micros, format_seconds, is_zero, zero,
+};
 
 /// A problem and the way to it, innermost step first.
 pub(super) struct Fault {
@@ -59,14 +61,7 @@ impl Context {
         bytes: &[u8],
         members: &mut Map<String, Value>,
     ) -> Result<(), Fault> {
-        self.nested(|context| context.embedded(schema, &[], bytes, members))?;
-        members.retain(|name, value| {
-            let is_omitted = schema.field(name).is_some_and(|field| {
-                field.presence == Presence::OmitZero && is_zero(&field.kind, value)
-            });
-            !(value.is_null() || is_omitted)
-        });
-        Ok(())
+        self.nested(|context| context.embedded(schema, Numbers::default(), bytes, members))
     }
 
     /// Reads the message that `prefix` leads to from the definition's own: JSON has its fields
@@ -74,22 +69,19 @@ impl Context {
     fn embedded(
         &mut self,
         schema: &Schema,
-        prefix: &[u16],
+        prefix: Numbers,
         bytes: &[u8],
         members: &mut Map<String, Value>,
     ) -> Result<(), Fault> {
         for item in fields(bytes) {
             let (number, wire) = item?;
-            match find(schema, prefix, number) {
-                Found::Field(field) => {
+            let Some(numbers) = prefix.then(number) else { continue };
+            match schema.numbered(numbers) {
+                Numbered::Field(field) => {
                     self.field(field, wire, members).map_err(|fault| fault.within(field.name))?;
                 }
-                Found::Embedded(number) => {
-                    let inner = wire.bytes()?;
-                    let prefix: Vec<u16> = prefix.iter().copied().chain([number]).collect();
-                    self.embedded(schema, &prefix, inner, members)?;
-                }
-                Found::Nothing => {}
+                Numbered::Embedded => self.embedded(schema, numbers, wire.bytes()?, members)?,
+                Numbered::Nothing => {}
             }
         }
         Ok(())
@@ -117,7 +109,13 @@ impl Context {
             }
             kind => {
                 let value = self.value(kind, wire)?;
-                members.insert(field.name.to_owned(), value);
+                let is_omitted = field.presence == Presence::OmitZero && is_zero(kind, &value);
+                // Of a field that occurs twice the last counts.
+                if value.is_null() || is_omitted {
+                    members.remove(field.name);
+                } else {
+                    members.insert(field.name.to_owned(), value);
+                }
             }
         }
         Ok(())
@@ -218,27 +216,5 @@ impl Context {
         let result = read(self);
         self.depth -= 1;
         result
-    }
-}
-
-enum Found<'a> {
-    Field(&'a Field),
-    /// The number leads to a message whose fields JSON flattens.
-    Embedded(u16),
-    Nothing,
-}
-
-fn find<'a>(schema: &'a Schema, prefix: &[u16], number: u32) -> Found<'a> {
-    let Ok(number) = u16::try_from(number) else { return Found::Nothing };
-    let level = prefix.len();
-    let found = schema.fields.iter().find(|field| {
-        field.numbers.starts_with(prefix) && field.numbers.get(level) == Some(&number)
-    });
-    match found {
-        Some(field) if field.numbers.get(level + 1).is_none_or(|next| *next == 0) => {
-            Found::Field(field)
-        }
-        Some(_) => Found::Embedded(number),
-        None => Found::Nothing,
     }
 }

@@ -15,6 +15,52 @@ pub struct Schema {
     pub atomic: bool,
     /// Sorted by name. Structs that Go embeds are flattened, as in JSON.
     pub fields: Vec<Field>,
+    /// Positions in `fields` by protobuf number, sorted.
+    pub(super) by_number: Vec<(Numbers, u16)>,
+}
+
+/// Protobuf numbers from a message down to a field within it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Numbers(u64);
+
+impl Numbers {
+    /// How deep protobuf nests what JSON flattens.
+    const MAX_DEPTH: u32 = 3;
+
+    /// The numbers one level deeper; `None` where no definition goes.
+    pub fn then(self, number: u32) -> Option<Numbers> {
+        let number = u16::try_from(number).ok().filter(|number| *number > 0)?;
+        let depth = (0..Self::MAX_DEPTH).find(|depth| self.0 & Self::level(*depth) == 0)?;
+        Some(Numbers(self.0 | u64::from(number) << Self::shift(depth)))
+    }
+
+    /// No numbers: the field has no protobuf form.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn is_below(self, other: Numbers) -> bool {
+        let depth = (0..Self::MAX_DEPTH).find(|depth| other.0 & Self::level(*depth) == 0);
+        let mask = (0..depth.unwrap_or(Self::MAX_DEPTH)).fold(0, |mask, d| mask | Self::level(d));
+        self != other && self.0 & mask == other.0
+    }
+
+    /// The first number is the most significant, so that a message's fields sort together.
+    fn shift(depth: u32) -> u32 {
+        16 * (Self::MAX_DEPTH - 1 - depth)
+    }
+
+    fn level(depth: u32) -> u64 {
+        0xffff << Self::shift(depth)
+    }
+}
+
+/// What a protobuf number leads to.
+pub(crate) enum Numbered<'a> {
+    Field(&'a Field),
+    /// A message whose fields JSON shows among this definition's.
+    Embedded,
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +74,8 @@ pub struct Kind {
 #[derive(Debug)]
 pub struct Field {
     pub name: &'static str,
-    /// Protobuf numbers from the message down to the field, zero-padded. More than one where
-    /// protobuf nests what JSON flattens; all zero when the field has no protobuf form.
-    pub numbers: [u16; MAX_NESTING],
+    /// More than one where protobuf nests what JSON flattens.
+    pub numbers: Numbers,
     pub kind: Type,
     pub presence: Presence,
     pub required: bool,
@@ -38,9 +83,6 @@ pub struct Field {
     pub merge: Option<MergeStrategy>,
     pub default: Option<Default>,
 }
-
-/// How deep protobuf nests what JSON flattens.
-pub(crate) const MAX_NESTING: usize = 3;
 
 #[derive(Debug)]
 pub enum Type {
@@ -135,6 +177,17 @@ impl Schema {
     pub fn field(&self, name: &str) -> Option<&Field> {
         let index = self.fields.binary_search_by(|field| field.name.cmp(name)).ok()?;
         Some(&self.fields[index])
+    }
+
+    pub(crate) fn numbered(&self, numbers: Numbers) -> Numbered<'_> {
+        let next = self.by_number.partition_point(|(present, _)| *present < numbers);
+        match self.by_number.get(next) {
+            Some((present, index)) if *present == numbers => {
+                Numbered::Field(&self.fields[usize::from(*index)])
+            }
+            Some((present, _)) if present.is_below(numbers) => Numbered::Embedded,
+            Some(_) | None => Numbered::Nothing,
+        }
     }
 
     /// The Go type's name without its package: `PodSpec`.

@@ -21,7 +21,8 @@ mod values;
 mod tests;
 
 pub use check::TypeError;
-pub use facts::{Default, Field, Kind, ListType, MergeStrategy, Presence, Schema, Type};
+pub(crate) use facts::Numbered;
+pub use facts::{Default, Field, Kind, ListType, MergeStrategy, Numbers, Presence, Schema, Type};
 pub use table::{all, definition, lookup};
 
 pub(crate) use values::{format_micros, format_seconds, is_zero, json_schema, zero};

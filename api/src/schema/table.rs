@@ -20,7 +20,7 @@
 use std::sync::OnceLock;
 
 use super::facts::{
-    Default, Field, Kind, ListType, MAX_NESTING, MergeStrategy, Presence, Schema, Type,
+    Default, Field, Kind, ListType, MergeStrategy, Numbers, Presence, Schema, Type,
 };
 
 const TEXT: &str = include_str!("v1_35.txt");
@@ -117,11 +117,18 @@ impl Entry {
             let mut fields: Vec<Field> =
                 self.body.lines().map(|line| parse_field(line, package)).collect();
             fields.sort_unstable_by_key(|field| field.name);
+            let mut by_number: Vec<_> = (0..)
+                .zip(&fields)
+                .filter(|(_, field)| !field.numbers.is_empty())
+                .map(|(index, field)| (field.numbers, index))
+                .collect();
+            by_number.sort_unstable();
             Box::new(Schema {
                 name: self.name,
                 kinds: heading_kinds(self.heading).collect(),
                 atomic: self.heading.ends_with(" @atomic"),
                 fields,
+                by_number,
             })
         })
     }
@@ -172,14 +179,13 @@ fn parse_field(line: &'static str, package: &str) -> Field {
     field
 }
 
-fn parse_numbers(text: &str) -> [u16; MAX_NESTING] {
-    let mut numbers = [0; MAX_NESTING];
-    if text != "-" {
-        for (index, number) in text.split('.').enumerate() {
-            numbers[index] = number.parse().expect(MALFORMED);
-        }
+fn parse_numbers(text: &str) -> Numbers {
+    if text == "-" {
+        return Numbers::default();
     }
-    numbers
+    text.split('.').fold(Numbers::default(), |numbers, number| {
+        numbers.then(number.parse().expect(MALFORMED)).expect(MALFORMED)
+    })
 }
 
 fn parse_type(text: &str, package: &str) -> Type {

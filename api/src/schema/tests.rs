@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{ListType, Presence, Schema, Type, all, definition, lookup};
+use super::{ListType, Numbered, Numbers, Presence, Schema, Type, all, definition, lookup};
 
 fn kind(group: &str, kind: &str) -> &'static Schema {
     lookup(group, "v1", kind).expect("a built-in kind")
@@ -18,6 +18,15 @@ fn every_definition_of_the_table_parses() {
     let names: Vec<_> = definitions.iter().map(|schema| schema.name).collect();
     assert!(names.is_sorted(), "look-ups search by halves");
     for schema in definitions {
+        let numbered = schema.fields.iter().filter(|field| !field.numbers.is_empty());
+        for field in numbered {
+            match schema.numbered(field.numbers) {
+                Numbered::Field(found) => assert_eq!(found.name, field.name),
+                Numbered::Embedded | Numbered::Nothing => {
+                    panic!("{} {} is not found by number", schema.name, field.name)
+                }
+            }
+        }
         for field in &schema.fields {
             let condition = field.default.as_ref().and_then(|default| default.condition);
             assert!(
@@ -68,7 +77,7 @@ fn kinds_are_found_by_group_and_version() {
 fn the_facts_of_some_fields() {
     let container = definition("api.core.v1.Container").expect("a definition");
     let ports = container.field("ports").expect("a field");
-    assert_eq!(ports.numbers, [6, 0, 0]);
+    assert_eq!(Some(ports.numbers), Numbers::default().then(6));
     assert_eq!(ports.list_type, Some(ListType::Map("containerPort,protocol")));
     let merge = ports.merge.expect("ports merge");
     assert!(merge.merges() && merge.key == Some("containerPort"));
@@ -77,7 +86,8 @@ fn the_facts_of_some_fields() {
 
     // JSON shows a volume's source among the volume's fields; protobuf nests it in field 2.
     let volume = definition("api.core.v1.Volume").expect("a definition");
-    assert_eq!(volume.field("emptyDir").expect("a field").numbers, [2, 2, 0]);
+    let nested = Numbers::default().then(2).and_then(|source| source.then(2));
+    assert_eq!(Some(volume.field("emptyDir").expect("a field").numbers), nested);
     let spec = definition("api.core.v1.PodSpec").expect("a definition");
     let volumes = spec.field("volumes").and_then(|field| field.merge).expect("volumes merge");
     assert_eq!((volumes.strategy, volumes.key), ("merge,retainKeys", Some("name")));
