@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::Raft;
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::behind::Behind;
 use crate::command::Command;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -25,7 +26,8 @@ use crate::raft::network::Alone;
 use crate::raft::tuning;
 use crate::raft::types::{Answer, MemberNode, Proposal, TypeConfig};
 use crate::reply::Reply;
-use crate::snapshot::{self, Home, Latest, SnapshotReader};
+use crate::snapshot::{self, Home, SnapshotReader};
+use crate::start;
 use crate::wal::{self, Wal};
 
 /// etcd's request timeout: 5 s and twice the election timeout.
@@ -47,11 +49,12 @@ pub struct Embedded {
 }
 
 /// What a member with files holds.
-struct OnDisk {
-    dir: DataDir,
-    snapshots: Home,
-    /// Taken at shutdown.
-    wal: Mutex<Option<Wal>>,
+pub(crate) struct OnDisk {
+    pub(crate) dir: DataDir,
+    pub(crate) snapshots: Home,
+    wal: Wal,
+    /// The write-behind home, unless this disk does not take one.
+    pub(crate) behind: OnceLock<Behind>,
 }
 
 impl std::fmt::Debug for Embedded {
@@ -77,9 +80,9 @@ impl Embedded {
         let machine = match &disk {
             None => StateMachine::in_memory(identity, Arc::clone(&published)),
             Some(disk) => {
-                let latest = latest_snapshot(disk, &log)?;
-                let published = Arc::clone(&published);
-                StateMachine::on_disk(identity, published, disk.snapshots.clone(), latest)
+                let home = disk.snapshots.clone();
+                let start = start::prepare(disk, &log, &published)?;
+                StateMachine::on_disk(identity, Arc::clone(&published), home, start)
             }
         };
         let raft = start_raft(&config, identity, log, machine).await?;
@@ -165,9 +168,9 @@ impl Embedded {
         }
         self.published.hub.close();
         if let Some(disk) = &self.disk {
-            let wal = disk.wal.lock().expect("no code panics while it holds the wal").take();
-            if let Some(wal) = wal {
-                wal.stop().await;
+            disk.wal.stop().await;
+            if let Some(behind) = disk.behind.get() {
+                behind.stop().await;
             }
             disk.dir.release();
         }
@@ -176,8 +179,8 @@ impl Embedded {
     /// Bytes on disk, `None` for a member in memory.
     pub(crate) fn disk_bytes(&self) -> Option<u64> {
         let disk = self.disk.as_ref()?;
-        let wal = disk.wal.lock().expect("no code panics while it holds the wal");
-        Some(wal.as_ref().map_or(0, Wal::bytes) + disk.snapshots.bytes())
+        let behind = disk.behind.get().map_or(0, Behind::bytes);
+        Some(disk.wal.bytes() + disk.snapshots.bytes() + behind)
     }
 
     /// Becomes `Some(reason)` when the member has failed for good (a disk error, say) and must be
@@ -272,19 +275,7 @@ fn open_files(
     let recovered = wal::recover(&dir.wal(), options)?;
     let log = LogStore::recovered(recovered.log, recovered.wal.clone());
     let snapshots = Home::new(dir.snapshots());
-    Ok((log, OnDisk { dir, snapshots, wal: Mutex::new(Some(recovered.wal)) }))
-}
-
-/// The snapshot to start from, which must reach at least as far as the log was purged.
-fn latest_snapshot(disk: &OnDisk, log: &LogStore) -> Result<Option<Latest>, OpenError> {
-    let latest = disk.snapshots.latest()?;
-    let reaches = latest.as_ref().and_then(|latest| latest.loaded.meta.last_log);
-    match log.purged_index() {
-        Some(purged) if reaches.is_none_or(|(_, index)| index < purged) => {
-            Err(OpenError::MissingSnapshot { dir: disk.dir.wal(), purged })
-        }
-        _ => Ok(latest),
-    }
+    Ok((log, OnDisk { dir, snapshots, wal: recovered.wal, behind: OnceLock::new() }))
 }
 
 async fn start_raft(

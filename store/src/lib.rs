@@ -1,5 +1,6 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
+mod behind;
 mod clock;
 mod command;
 mod config;
@@ -18,6 +19,7 @@ mod raft;
 mod reply;
 pub mod server;
 pub mod snapshot;
+mod start;
 mod types;
 mod wal;
 mod watch;

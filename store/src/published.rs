@@ -1,11 +1,12 @@
 //! What the state machine shows to everyone else.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use crate::behind::{Mailbox, View};
 use crate::lease::Keeper;
 use crate::mvcc::{Identity, State};
 use crate::raft::types::{LogId, StoredMembership, term_of};
@@ -21,6 +22,8 @@ pub struct Published {
     pub membership: ArcSwap<StoredMembership>,
     pub hub: Arc<Hub>,
     pub keeper: Arc<Keeper>,
+    /// Where the write-behind home looks, if there is one.
+    pub mailbox: OnceLock<Arc<Mailbox>>,
     /// Told when the state machine wants a snapshot taken.
     pub snapshot_due: Notify,
     term: AtomicU64,
@@ -36,6 +39,7 @@ impl Published {
             state,
             membership: ArcSwap::default(),
             keeper,
+            mailbox: OnceLock::new(),
             snapshot_due: Notify::new(),
             term: AtomicU64::new(0),
             applied_index: AtomicU64::new(0),
@@ -48,6 +52,10 @@ impl Published {
         }
         self.term.store(term_of(applied), Ordering::Relaxed);
         self.applied_index.store(applied.index, Ordering::Relaxed);
+        if let Some(mailbox) = self.mailbox.get() {
+            let membership = self.membership.load_full();
+            mailbox.put(View { applied: applied.clone(), membership, state: state.clone() });
+        }
         self.state.store(Arc::new(state));
     }
 

@@ -28,6 +28,13 @@ impl State {
         Ok(())
     }
 
+    /// Brings a state that was read back to the compaction it had.
+    pub fn compact_loaded(&mut self, revision: i64) {
+        if revision > self.compacted && revision <= self.revision {
+            self.compact(revision).expect("the revision was just checked");
+        }
+    }
+
     /// Frees up to `limit` revisions below the compacted one.
     pub(super) fn sweep(&mut self, limit: usize) {
         for _ in 0..limit {

@@ -107,6 +107,15 @@ impl LogStore {
         self.lock().purged.as_ref().map(|purged| purged.index)
     }
 
+    /// Whether an entry with this id was ever in the log, as far as the log can tell.
+    pub fn may_have_held(&self, log_id: &LogId) -> bool {
+        let log = self.lock();
+        match log.read(log_id.index, log_id.index + 1).first() {
+            Some(entry) => entry.log_id == *log_id,
+            None => log.purged.as_ref().is_some_and(|purged| log_id <= purged),
+        }
+    }
+
     async fn write(&self, record: Record) -> io::Result<()> {
         match &self.wal {
             Some(wal) => wal.write(vec![record]).await,

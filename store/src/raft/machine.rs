@@ -5,6 +5,7 @@
 //! in every synced watch.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use futures::{Stream, StreamExt};
@@ -17,7 +18,7 @@ use crate::command::Command;
 use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
 use crate::reply::Reply;
-use crate::snapshot::{self, Home, Image, Latest};
+use crate::snapshot::{self, Home, Image};
 
 /// A snapshot is due when this many entries, or as many as there are keys if those are more, were
 /// applied since the last. They stay in memory until then.
@@ -42,6 +43,15 @@ pub struct StateMachine {
     /// The last snapshot, durable where there is a home.
     snapshot: Arc<Mutex<Option<Kept>>>,
     since_snapshot: Volume,
+}
+
+/// What a state machine starts from.
+#[derive(Debug)]
+pub struct Start {
+    pub applied: SnapshotMeta,
+    pub state: State,
+    /// The durable snapshot, which may be older than the state.
+    pub snapshot: Option<(SnapshotMeta, PathBuf)>,
 }
 
 /// A snapshot that Raft may ask for again.
@@ -72,21 +82,22 @@ impl StateMachine {
         Self::new(identity, published, State::default(), None)
     }
 
-    /// A state machine that keeps its snapshots in `home` and starts from the latest of them.
+    /// A state machine that keeps its snapshots in `home` and starts from `start`.
     pub fn on_disk(
         identity: Identity,
         published: Arc<Published>,
         home: Home,
-        latest: Option<Latest>,
+        start: Option<Start>,
     ) -> Self {
-        let Some(Latest { path, loaded }) = latest else {
+        let Some(Start { applied, state, snapshot }) = start else {
             return Self::new(identity, published, State::default(), Some(home));
         };
-        let meta = loaded.meta.raft_meta();
-        let mut machine = Self::new(identity, published, loaded.state, Some(home));
-        machine.last_applied = meta.last_log_id.clone();
-        machine.membership = meta.last_membership.clone();
-        keep(&machine.snapshot, meta, Image::File(path));
+        let mut machine = Self::new(identity, published, state, Some(home));
+        machine.last_applied = applied.last_log_id;
+        machine.membership = applied.last_membership;
+        if let Some((meta, path)) = snapshot {
+            keep(&machine.snapshot, meta, Image::File(path));
+        }
         machine.publish_all();
         machine
     }

@@ -81,6 +81,17 @@ pub(crate) fn load(path: &Path, check_hash: bool) -> Result<Loaded, SnapshotErro
     Ok(Loaded { meta: *meta, state: rebuild.finish(), hash: content, size: input.length })
 }
 
+/// Reads what the snapshot says of itself, and no more.
+pub(crate) fn peek(path: &Path) -> Result<Meta, SnapshotError> {
+    let mut input = Input::open(path)?;
+    input.header()?;
+    let frame = input.frame()?.unwrap_or_default();
+    match take_item(&mut &frame[..]) {
+        Some(Item::Meta(meta)) => Ok(*meta),
+        _ => Err(input.corrupt("meta data are not first")),
+    }
+}
+
 struct Input<'p> {
     path: &'p Path,
     file: BufReader<File>,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::decode::{Loaded, SnapshotError, load};
+use super::decode::{SnapshotError, peek};
 use super::encode::encode;
 use super::format::Meta;
 use crate::disk::sync_dir;
@@ -19,20 +19,14 @@ pub(crate) struct Home {
     dir: PathBuf,
 }
 
-/// The snapshot a member starts from.
-#[derive(Debug)]
-pub(crate) struct Latest {
-    pub(crate) path: PathBuf,
-    pub(crate) loaded: Loaded,
-}
-
 impl Home {
     pub(crate) fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
-    /// Reads the newest snapshot, and removes what an interrupted write left behind.
-    pub(crate) fn latest(&self) -> Result<Option<Latest>, SnapshotError> {
+    /// The newest snapshot and what it says of itself. Removes what an interrupted write left
+    /// behind.
+    pub(crate) fn newest(&self) -> Result<Option<(PathBuf, Meta)>, SnapshotError> {
         let io = |source| SnapshotError::Io { action: "list", path: self.dir.clone(), source };
         let mut newest: Option<(u64, PathBuf)> = None;
         for entry in std::fs::read_dir(&self.dir).map_err(io)? {
@@ -46,8 +40,8 @@ impl Home {
             }
         }
         let Some((_, path)) = newest else { return Ok(None) };
-        let loaded = load(&path, true)?;
-        Ok(Some(Latest { path, loaded }))
+        let meta = peek(&path)?;
+        Ok(Some((path, meta)))
     }
 
     /// Writes a snapshot; it is durable when this returns. Older ones are removed.

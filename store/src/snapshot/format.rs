@@ -7,19 +7,19 @@ use crate::mvcc::{Identity, State};
 use crate::raft::types::{SnapshotMeta, StoredMembership, log_id, term_of};
 use crate::types::*;
 
-pub(super) const MAGIC: &[u8; 8] = b"CORSNAP\n";
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const MAGIC: &[u8; 8] = b"CORSNAP\n";
+pub(crate) const FORMAT: u32 = 1;
 /// Magic, format, and four zero bytes.
-pub(super) const HEADER: usize = 16;
-pub(super) const BLOCK: usize = 512;
-pub(super) const HASH: usize = 32;
+pub(crate) const HEADER: usize = 16;
+pub(crate) const BLOCK: usize = 512;
+pub(crate) const HASH: usize = 32;
 
 /// A frame closes when it holds this many bytes.
-pub(super) const FRAME_BYTES: usize = 64 << 10;
+pub(crate) const FRAME_BYTES: usize = 64 << 10;
 
 /// No frame is longer: its last item began below [`FRAME_BYTES`] and is one key's value or one
 /// revision's changes.
-pub(super) const MAX_FRAME_BYTES: usize = 1 << 30;
+pub(crate) const MAX_FRAME_BYTES: usize = 1 << 30;
 
 /// What the first item tells of the whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Meta {
 
 /// One item. The first is `Meta`, the last `End`.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Meta(Box<Meta>),
     Lease {
         id: i64,
@@ -76,24 +76,24 @@ pub(super) enum Item {
     End(u64),
 }
 
-pub(super) fn put_meta(out: &mut Vec<u8>, meta: &Meta) {
+pub(crate) fn put_meta(out: &mut Vec<u8>, meta: &Meta) {
     out.put_u8(0);
     let json = serde_json::to_vec(meta).expect("a snapshot's meta data is plain data");
     put_bytes(out, &json);
 }
 
-pub(super) fn put_lease(out: &mut Vec<u8>, id: i64, ttl: i64) {
+pub(crate) fn put_lease(out: &mut Vec<u8>, id: i64, ttl: i64) {
     out.put_u8(1);
     out.put_i64_le(id);
     out.put_i64_le(ttl);
 }
 
-pub(super) fn put_base(out: &mut Vec<u8>, kv: &KeyValue) {
+pub(crate) fn put_base(out: &mut Vec<u8>, kv: &KeyValue) {
     out.put_u8(2);
     put_kv(out, kv);
 }
 
-pub(super) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[std::sync::Arc<Event>]) {
+pub(crate) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[std::sync::Arc<Event>]) {
     out.put_u8(3);
     out.put_i64_le(revision);
     out.put_u32_le(u32::try_from(events.len()).expect("one revision changes fewer than 2^32 keys"));
@@ -106,7 +106,7 @@ pub(super) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[std::sync:
     }
 }
 
-pub(super) fn put_end(out: &mut Vec<u8>, items: u64) {
+pub(crate) fn put_end(out: &mut Vec<u8>, items: u64) {
     out.put_u8(4);
     out.put_u64_le(items);
 }
@@ -125,7 +125,7 @@ fn put_kv(out: &mut Vec<u8>, kv: &KeyValue) {
 }
 
 /// Reads the item at the start of `input`; `None` if there is no whole one.
-pub(super) fn take_item(input: &mut &[u8]) -> Option<Item> {
+pub(crate) fn take_item(input: &mut &[u8]) -> Option<Item> {
     Some(match input.try_get_u8().ok()? {
         0 => Item::Meta(serde_json::from_slice(take_slice(input)?).ok()?),
         1 => Item::Lease { id: input.try_get_i64_le().ok()?, ttl: input.try_get_i64_le().ok()? },

@@ -18,7 +18,7 @@
 mod decode;
 mod encode;
 mod files;
-mod format;
+pub(crate) mod format;
 mod image;
 mod restore;
 mod stream;
@@ -27,8 +27,8 @@ pub use decode::SnapshotError;
 pub use restore::{RestoreError, RestoreOptions, Restored, SnapshotStatus, restore, status};
 pub use stream::SnapshotReader;
 
-pub(crate) use decode::load;
-pub(crate) use files::{Home, Latest};
+pub(crate) use decode::{load, peek};
+pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;
 pub(crate) use stream::start as stream;

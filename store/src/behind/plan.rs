@@ -1,0 +1,103 @@
+//! Decides what to write. No engine, no clock.
+
+use std::collections::BTreeMap;
+
+use super::engine::{Entry, Op};
+use super::layout::*;
+use super::mailbox::View;
+use crate::mvcc::{Identity, State};
+use crate::snapshot::Meta;
+use crate::snapshot::format::Item;
+use crate::types::*;
+
+/// What the home holds, as the thread remembers it.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) revision: i64,
+    pub(super) folded: i64,
+    /// TTLs of leases by id.
+    pub(super) leases: BTreeMap<i64, i64>,
+}
+
+/// Brings the home from `written` to `view` in one batch, and `written` along.
+///
+/// `None` when compaction has overtaken the home, which must then be written anew.
+pub(super) fn advance(identity: Identity, written: &mut Written, view: &View) -> Option<Vec<Op>> {
+    let state = &view.state;
+    if written.revision < state.compacted || state.revision < written.revision {
+        return None;
+    }
+    let mut batch = Vec::new();
+    for (revision, changes) in state.changes_from(written.revision + 1) {
+        batch.push(Op::Put(changes_key(revision), changes_value(revision, changes)));
+    }
+    put_leases(&mut batch, &mut written.leases, state);
+    written.revision = state.revision;
+    batch.push(put_reach(identity, view, written.folded));
+    Some(batch)
+}
+
+/// Everything of `view`, for an empty home.
+pub(super) fn everything(identity: Identity, view: &View) -> (Vec<Op>, Written) {
+    let state = &view.state;
+    let mut batch: Vec<Op> =
+        state.base().map(|kv| Op::Put(base_key(&kv.key), base_value(&kv))).collect();
+    for (revision, changes) in state.changes_from(state.compacted.max(0)) {
+        batch.push(Op::Put(changes_key(revision), changes_value(revision, changes)));
+    }
+    let mut leases = BTreeMap::new();
+    put_leases(&mut batch, &mut leases, state);
+    batch.push(put_reach(identity, view, state.compacted));
+    (batch, Written { revision: state.revision, folded: state.compacted, leases })
+}
+
+/// Folds the oldest `changes` of the home into its base. `upto` is the compact revision, whose own
+/// changes stay.
+pub(super) fn fold(
+    identity: Identity,
+    written: &mut Written,
+    view: &View,
+    changes: &[Entry],
+    upto: i64,
+) -> Option<Vec<Op>> {
+    let mut base: BTreeMap<Vec<u8>, Op> = BTreeMap::new();
+    let mut batch = Vec::new();
+    for (key, value) in changes {
+        let Some(Item::Changes { revision, events }) = read_item(value) else { return None };
+        for (event_type, kv) in events.iter().filter(|_| revision > written.folded) {
+            let key = base_key(&kv.key);
+            let op = match event_type {
+                EventType::Put => Op::Put(key.clone(), base_value(kv)),
+                EventType::Delete => Op::Remove(key.clone()),
+            };
+            base.insert(key, op);
+        }
+        if revision < upto {
+            batch.push(Op::Remove(key.clone()));
+        }
+        written.folded = written.folded.max(revision);
+    }
+    batch.extend(base.into_values());
+    batch.push(put_reach(identity, view, written.folded));
+    Some(batch)
+}
+
+fn put_reach(identity: Identity, view: &View, folded: i64) -> Op {
+    let meta = Meta::new(identity, &view.meta(), &view.state);
+    Op::Put(META.to_vec(), Reach { format: FORMAT, meta, folded }.encode())
+}
+
+fn put_leases(batch: &mut Vec<Op>, written: &mut BTreeMap<i64, i64>, state: &State) {
+    written.retain(|id, _| {
+        let stays = state.lease(*id).is_some();
+        if !stays {
+            batch.push(Op::Remove(lease_key(*id)));
+        }
+        stays
+    });
+    for (id, lease) in state.leases() {
+        if written.insert(id, lease.ttl) != Some(lease.ttl) {
+            batch.push(Op::Put(lease_key(id), lease.ttl.to_be_bytes().to_vec()));
+        }
+    }
+}

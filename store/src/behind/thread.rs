@@ -1,0 +1,216 @@
+//! The thread that writes behind.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::engine::{Engine, Op, SledEngine};
+use super::layout::*;
+use super::mailbox::{Mail, Mailbox, View};
+use super::plan::{self, Written};
+use super::start::caught;
+use crate::mvcc::Identity;
+
+/// How long a batch gathers what comes after its first change.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// A batch is flushed when nothing has followed it for this long.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Bytes written after which a flush does not wait for quiet.
+const FLUSH_BYTES: usize = 8 << 20;
+
+/// Revisions folded into the base by one batch.
+const FOLD: usize = 1024;
+
+/// A handle to the thread.
+#[derive(Debug)]
+pub struct Behind {
+    mailbox: Arc<Mailbox>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Behind {
+    /// Starts writing what comes into `mailbox` to `engine`, which holds what `written` says.
+    pub fn start(
+        dir: PathBuf,
+        identity: Identity,
+        engine: Box<dyn Engine>,
+        held: Option<super::Held>,
+        mailbox: Arc<Mailbox>,
+    ) -> io::Result<Self> {
+        let bytes = Arc::new(AtomicU64::new(0));
+        let mut writer = Writer {
+            dir,
+            identity,
+            engine: Some(engine),
+            written: held.map(|held| held.written),
+            mailbox: Arc::clone(&mailbox),
+            unflushed: 0,
+            bytes: Arc::clone(&bytes),
+        };
+        let thread =
+            std::thread::Builder::new().name("store-behind".into()).spawn(move || writer.run())?;
+        Ok(Self { mailbox, thread: Mutex::new(Some(thread)), bytes })
+    }
+
+    /// Bytes on disk.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Writes the last state and ends the thread.
+    pub async fn stop(&self) {
+        self.mailbox.close();
+        let thread = self.thread.lock().expect("no code panics while it holds the handle").take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::warn!("writing state behind ended abnormally");
+            }
+        }
+    }
+}
+
+struct Writer {
+    dir: PathBuf,
+    identity: Identity,
+    /// `None` once it has failed twice: then nothing more is written.
+    engine: Option<Box<dyn Engine>>,
+    /// `None` for a home that holds nothing.
+    written: Option<Written>,
+    mailbox: Arc<Mailbox>,
+    unflushed: usize,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        loop {
+            let patience = (self.unflushed > 0).then_some(QUIET);
+            match self.mailbox.wait(patience) {
+                Mail::View(first) => {
+                    self.mailbox.gather(GATHER);
+                    let latest = self.mailbox.take().unwrap_or(*first);
+                    self.guarded(|writer| writer.write(&latest));
+                }
+                Mail::Quiet => self.guarded(Self::flush),
+                Mail::Closed => {
+                    self.guarded(Self::flush);
+                    let engine = self.engine.take();
+                    // sled writes once more when it is dropped.
+                    let dropped = caught(|| {
+                        drop(engine);
+                        Ok(())
+                    });
+                    if let Err(error) = dropped {
+                        tracing::warn!(%error, "state on disk was not closed well");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs `work`; on any failure wipes the home, which the next view fills again.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
+        if self.engine.is_none() {
+            return;
+        }
+        let outcome = caught(|| work(self));
+        if let Err(error) = outcome {
+            tracing::warn!(%error, dir = %self.dir.display(), "state on disk is written anew");
+            self.wipe();
+        }
+    }
+
+    fn wipe(&mut self) {
+        let engine = self.engine.take();
+        let dir = self.dir.clone();
+        let fresh = caught(move || {
+            drop(engine);
+            std::fs::remove_dir_all(&dir)?;
+            SledEngine::open(&dir)
+        });
+        self.written = None;
+        self.unflushed = 0;
+        match fresh {
+            Ok(engine) => self.engine = Some(Box::new(engine)),
+            Err(error) => tracing::warn!(%error, "applied state is not kept on disk any more"),
+        }
+    }
+
+    fn engine(&mut self) -> &mut dyn Engine {
+        self.engine.as_deref_mut().expect("guarded runs nothing without an engine")
+    }
+
+    fn write(&mut self, view: &View) -> io::Result<()> {
+        let identity = self.identity;
+        if let Some(mut written) = self.written.take()
+            && let Some(batch) = plan::advance(identity, &mut written, view)
+        {
+            self.apply(batch)?;
+            self.written = Some(written);
+        } else {
+            self.clear()?;
+            let (batch, written) = plan::everything(identity, view);
+            self.apply(batch)?;
+            self.written = Some(written);
+        }
+        self.fold(view)?;
+        if self.unflushed >= FLUSH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn apply(&mut self, batch: Vec<Op>) -> io::Result<()> {
+        let size = |op: &Op| match op {
+            Op::Put(key, value) => key.len() + value.len(),
+            Op::Remove(key) => key.len(),
+        };
+        self.unflushed += batch.iter().map(size).sum::<usize>().max(1);
+        self.engine().write(batch)
+    }
+
+    /// Folds compacted changes into the base, a bounded batch at a time.
+    fn fold(&mut self, view: &View) -> io::Result<()> {
+        let upto = view.state.compacted;
+        let identity = self.identity;
+        while let Some(mut written) = self.written.clone().filter(|written| written.folded < upto) {
+            let from = changes_key(written.folded.max(0));
+            let changes = self.engine().scan(&from, &changes_key(upto + 1), FOLD)?;
+            let whole = changes.len() < FOLD;
+            let batch = plan::fold(identity, &mut written, view, &changes, upto)
+                .ok_or_else(|| io::Error::other("a change is unreadable"))?;
+            if whole {
+                written.folded = upto;
+            }
+            self.apply(batch)?;
+            self.written = Some(written);
+        }
+        Ok(())
+    }
+
+    /// Empties the home. Its description goes with the first batch, so that what is left by a
+    /// crash is never taken for a state.
+    fn clear(&mut self) -> io::Result<()> {
+        self.apply(vec![Op::Remove(META.to_vec())])?;
+        loop {
+            let entries = self.engine().scan(b"", &[u8::MAX], FOLD)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            self.apply(entries.into_iter().map(|(key, _)| Op::Remove(key)).collect())?;
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.engine().flush()?;
+        self.unflushed = 0;
+        let bytes = self.engine().bytes();
+        self.bytes.store(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
