@@ -46,7 +46,9 @@ impl Maintenance for MaintenanceService {
         &self,
         _request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        Err(status::not_yet("Snapshot"))
+        let header = convert::header(self.0.status().await?.header);
+        let snapshot = self.0.snapshot().await?;
+        Ok(Response::new(Box::pin(super::snapshot::blobs(snapshot, header))))
     }
 
     /// There are no alarms yet, so none is listed and none can be disarmed.

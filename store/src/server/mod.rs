@@ -12,6 +12,7 @@ mod kv;
 mod lease;
 mod listener;
 mod maintenance;
+mod snapshot;
 mod status;
 mod watch;
 

@@ -1,0 +1,79 @@
+//! Which program the binary is, by the name that it was called by.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::snapshots::StoreSnapshots;
+use crate::{completion, exit, image, logging, up, version};
+
+/// Upstream programs that this binary will answer for, but does not yet.
+const NOT_YET: [&str; 7] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "cfssl",
+    "cfssljson",
+];
+
+/// Runs the program that `arguments[0]` names: `ctl`, `etcdctl` or `etcdutl` by those names, else
+/// `coracle` itself.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let name = arguments.first().map(called_name).unwrap_or_default();
+    if let Some(name) = ctl::NAMES.into_iter().find(|known| *known == name) {
+        return match ctl::parse(name, arguments) {
+            Ok(arguments) => run_ctl(arguments),
+            Err(error) => exit::of_usage(&error),
+        };
+    }
+    if NOT_YET.contains(&name.as_str()) {
+        eprintln!(
+            "error: called as {name:?}, but this build does not stand in for {name} yet; \
+             `coracle up` runs the whole cluster in one process"
+        );
+        return exit::usage();
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return exit::of_usage(&error),
+    };
+    dispatch(cli)
+}
+
+fn dispatch(cli: Cli) -> ExitCode {
+    logging::start(&cli.log);
+    let result = match cli.command {
+        Command::Up(options) => up::run(options),
+        Command::Ctl(arguments) => return run_ctl(arguments),
+        Command::Image(arguments) => image::run(arguments),
+        Command::Completion(arguments) => completion::run(&arguments),
+        Command::Version(arguments) => version::run(&arguments),
+    };
+    exit::of_result(result)
+}
+
+fn run_ctl(arguments: ctl::Arguments) -> ExitCode {
+    let default_data_dir = up::default_data_dir().ok();
+    ctl::run(arguments, &ctl::Host { snapshots: &StoreSnapshots, default_data_dir })
+}
+
+/// The file name of the path that the program was called by.
+fn called_name(path: &OsString) -> String {
+    Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::called_name;
+
+    #[test]
+    fn the_directory_does_not_matter() {
+        assert_eq!(called_name(&"/usr/local/bin/etcdctl".into()), "etcdctl");
+        assert_eq!(called_name(&"coracle".into()), "coracle");
+    }
+}

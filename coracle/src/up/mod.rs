@@ -1,0 +1,158 @@
+//! `coracle up`: a whole cluster in this process.
+//!
+//! Order at start: what may refuse comes first (data directory, ports, certificates), then the
+//! store, the API on it, and everything that speaks to the API. At the end the same in reverse, so
+//! that no component outlives what it talks to.
+
+mod control_plane;
+mod data_dir;
+mod listeners;
+mod node;
+mod options;
+mod pod_network;
+mod ready;
+mod run_file;
+mod signals;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use certs::{ClusterPki, HostNames};
+
+use self::control_plane::ControlPlane;
+use self::data_dir::DataDir;
+use self::listeners::{Listeners, advertised_address, local_url};
+use self::node::Nodes;
+use self::run_file::RunFile;
+
+pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
+pub use self::node::host_name;
+pub use self::options::Options;
+
+/// How long tasks that ignore their end may hold up the exit.
+const LAST_TASKS: std::time::Duration = std::time::Duration::from_secs(1);
+
+pub fn run(options: Options) -> anyhow::Result<()> {
+    let started = Instant::now();
+    options.check()?;
+    let data_dir = DataDir::open(&options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    let result = runtime.block_on(serve(&options, &data_dir, started));
+    runtime.shutdown_timeout(LAST_TASKS);
+    data_dir.close().and(result)
+}
+
+async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyhow::Result<()> {
+    // Installed before anything starts: a Ctrl-C during the start must stop in order too.
+    let mut signals = signals::Signals::install()?;
+    let listeners = Listeners::bind(options).await?;
+    let host = host_names(options);
+    let pki = {
+        let (directory, host) = (data_dir.pki(), host.clone());
+        tokio::task::spawn_blocking(move || ClusterPki::ensure(&directory, &host))
+    };
+    let urls = Urls::of(&listeners)?;
+    let store = control_plane::open_store(options, data_dir, &urls).await?;
+    let pki = pki.await.context("making certificates was interrupted")?;
+    let pki = pki.context("cannot prepare the certificates")?;
+
+    let Listeners { apiserver, kubelet, etcd } = listeners;
+    let cluster = ControlPlane::start(options, apiserver, etcd, store.clone(), &pki).await?;
+    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki, &host).await?;
+    let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
+    let outcome = tokio::select! {
+        ready = ready::wait(&cluster, &nodes) => ready,
+        signal = signals.next() => Err(anyhow::anyhow!("stopped by {signal} before it was ready")),
+        failure = cluster.failed() => Err(failure),
+    };
+    let outcome = match outcome {
+        Ok(()) => {
+            announce(data_dir, &urls, &kubeconfig, started)?;
+            tokio::select! {
+                signal = signals.next() => {
+                    tracing::info!("{signal}: stopping; once more to stop at once");
+                    Ok(())
+                }
+                failure = cluster.failed() => Err(failure),
+            }
+        }
+        failure => failure,
+    };
+    let stop = async {
+        nodes.stop().await;
+        cluster.stop().await;
+        store.shutdown().await;
+    };
+    tokio::select! {
+        () = stop => {}
+        signal = signals.next() => anyhow::bail!("stopped at once by a second {signal}"),
+    }
+    // Only a running cluster says where it is.
+    let _ = std::fs::remove_file(data_dir.run_file());
+    outcome
+}
+
+/// Where this host's own programs reach the cluster.
+pub struct Urls {
+    pub apiserver: String,
+    pub client: Option<String>,
+    pub peer: Option<String>,
+}
+
+impl Urls {
+    fn of(listeners: &Listeners) -> std::io::Result<Self> {
+        let etcd = listeners.etcd.as_ref();
+        Ok(Self {
+            apiserver: local_url(&listeners.apiserver)?,
+            client: etcd.map(|etcd| local_url(&etcd.client)).transpose()?,
+            peer: etcd.map(|etcd| local_url(&etcd.peer)).transpose()?,
+        })
+    }
+}
+
+fn host_names(options: &Options) -> HostNames {
+    HostNames {
+        node_name: node::host_name(),
+        addresses: vec![options.bind_address, advertised_address(options.bind_address)],
+        service_address: control_plane::first_service_address(),
+    }
+}
+
+fn write_kubeconfig(
+    data_dir: &DataDir,
+    pki: &ClusterPki,
+    server: &str,
+) -> anyhow::Result<std::path::PathBuf> {
+    let path = data_dir.kubeconfig();
+    let admin = pki.issue_admin()?;
+    let text = certs::kubeconfig("coracle", server, pki.ca.certificate_pem(), &admin);
+    certs::write_private(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+fn announce(
+    data_dir: &DataDir,
+    urls: &Urls,
+    kubeconfig: &Path,
+    started: Instant,
+) -> anyhow::Result<()> {
+    let run = RunFile {
+        pid: std::process::id(),
+        apiserver: urls.apiserver.clone(),
+        client: urls.client.clone(),
+        peer: urls.peer.clone(),
+        kubeconfig: kubeconfig.to_owned(),
+    };
+    run.write(&data_dir.run_file())?;
+    let mut output = std::io::stdout().lock();
+    use std::io::Write;
+    // Whoever started us may have closed the pipe; the cluster runs all the same.
+    let _ = writeln!(output, "ready in {:.3} s", started.elapsed().as_secs_f64());
+    let _ = writeln!(output, "export KUBECONFIG={}", kubeconfig.display());
+    let _ = output.flush();
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The flags of `coracle up`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use kubelet_lite::RuntimeKind;
+
+use crate::exit::Usage;
+
+/// Start a cluster in this process and run it until Ctrl-C
+///
+/// Prints `ready in …` and an `export KUBECONFIG=…` line once kubectl can use it. The data
+/// directory keeps everything: the same directory brings the same cluster back.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Where the cluster lives [default: /var/lib/coracle for root, else $XDG_DATA_HOME/coracle]
+    #[arg(long, value_name = "DIR", env = "CORACLE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Number of nodes; more than one are hollow
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub nodes: u32,
+    /// What runs the pods: real containers, pods that only pretend, or no node at all
+    #[arg(long, value_name = "auto|containers|cri|hollow|none", default_value = "auto")]
+    pub runtime: RuntimeKind,
+    /// Address to listen on
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    pub bind_address: IpAddr,
+    /// Port of the Kubernetes API, 0 for a free one
+    #[arg(long, value_name = "P", default_value_t = 6443)]
+    pub secure_port: u16,
+    /// Port of the etcd API, 0 for a free one
+    #[arg(long, value_name = "P", default_value_t = 2379)]
+    pub client_port: u16,
+    /// Port for other members of the store, 0 for a free one
+    #[arg(long, value_name = "P", default_value_t = 2380)]
+    pub peer_port: u16,
+    /// Keep the store to this process: do not listen for etcd clients or peers
+    #[arg(long)]
+    pub no_etcd_listener: bool,
+    /// Use a temporary data directory that is removed at exit
+    #[arg(long, conflicts_with_all = ["data_dir", "memory"])]
+    pub ephemeral: bool,
+    /// Keep the store in memory: nothing survives the process, nothing waits for a disk
+    #[arg(long)]
+    pub memory: bool,
+}
+
+impl Options {
+    /// Finds contradictions that the parser cannot see.
+    pub fn check(&self) -> Result<(), Usage> {
+        if self.nodes > 1 && self.runtime == RuntimeKind::Containers {
+            return Err(Usage(format!(
+                "--nodes {} needs --runtime hollow: one host runs real containers as one node",
+                self.nodes
+            )));
+        }
+        if self.nodes > 1 && self.runtime == RuntimeKind::None {
+            return Err(Usage("--runtime none starts no node, so leave out --nodes".to_owned()));
+        }
+        let ports = [
+            ("--secure-port", self.secure_port),
+            ("--client-port", self.client_port),
+            ("--peer-port", self.peer_port),
+        ];
+        for (at, (name, port)) in ports.iter().enumerate() {
+            for (other, taken) in &ports[..at] {
+                if *port != 0 && port == taken {
+                    return Err(Usage(format!("{name} and {other} are both {port}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Wrapper {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn refusal(arguments: &[&str]) -> Option<String> {
+        let arguments = std::iter::once(&"up").chain(arguments);
+        let wrapper = Wrapper::try_parse_from(arguments).map_err(|error| error.to_string());
+        match wrapper {
+            Ok(wrapper) => wrapper.options.check().err().map(|error| error.to_string()),
+            Err(error) => Some(error),
+        }
+    }
+
+    #[test]
+    fn contradictions_name_their_flags() {
+        assert_eq!(refusal(&[]), None);
+        assert_eq!(refusal(&["--nodes", "3", "--runtime", "hollow"]), None);
+        assert_eq!(refusal(&["--secure-port", "0", "--client-port", "0"]), None);
+        for (arguments, flag) in [
+            (&["--nodes", "3", "--runtime", "containers"][..], "--runtime hollow"),
+            (&["--nodes", "0"], "--nodes"),
+            (&["--runtime", "docker"], "docker"),
+            (&["--client-port", "6443"], "--secure-port"),
+            (&["--ephemeral", "--data-dir", "/tmp/x"], "--data-dir"),
+            (&["--ephemeral", "--memory"], "--memory"),
+        ] {
+            let message = refusal(arguments).unwrap_or_default();
+            assert!(message.contains(flag), "{arguments:?}: {message:?}");
+        }
+    }
+}
