@@ -3,14 +3,12 @@
 use api::resource::{Resource, Subresource};
 use serde_json::{Map, Value, json};
 
+use super::Versions;
 use super::legacy::verb_names;
 
 /// The list of groups. `groups` are name, then versions in order of preference, each with its
 /// resources; the core group's name is empty.
-pub(super) fn group_discovery_list(
-    version: &str,
-    groups: &[(&str, Vec<(&str, Vec<&Resource>)>)],
-) -> Value {
+pub(super) fn group_discovery_list(version: &str, groups: &[(&str, Versions<'_>)]) -> Value {
     let items: Vec<Value> = groups
         .iter()
         .map(|(name, versions)| {

@@ -11,7 +11,7 @@ use api::resource::Resource;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{aggregated, legacy};
+use super::{Versions, aggregated, legacy};
 
 const JSON: &str = "application/json";
 const AGGREGATED_V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -116,8 +116,6 @@ impl Documents {
         paths
     }
 }
-
-type Versions<'a> = Vec<(&'a str, Vec<&'a Resource>)>;
 
 /// Groups and their versions in the order of the table.
 fn group(resources: &[Arc<Resource>]) -> Vec<(&str, Versions<'_>)> {
