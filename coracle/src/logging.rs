@@ -39,7 +39,7 @@ fn parse_level(text: &str) -> Result<String, String> {
 /// Installs the process's log subscriber. Called once.
 pub fn start(options: &LogOptions) {
     // Raft and HTTP internals speak at `info` of what operators need not know.
-    let quiet = "openraft=warn,h2=warn,hyper=warn,rustls=warn,sled=warn,kube_client=warn";
+    let quiet = "openraft=error,h2=warn,hyper=warn,rustls=warn,sled=warn,kube_client=warn";
     let filter = EnvFilter::new(format!("{quiet},{}", options.log_level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -25,10 +25,17 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE", env = "ETCDCTL_CACERT")]
     pub cacert: Option<PathBuf>,
     /// Client certificate
-    #[arg(long, global = true, value_name = "FILE", env = "ETCDCTL_CERT", requires = "key")]
+    #[arg(long, global = true, value_name = "FILE", env = "ETCDCTL_CERT", requires = "key_file")]
     pub cert: Option<PathBuf>,
     /// Key of the client certificate
-    #[arg(long, global = true, value_name = "FILE", env = "ETCDCTL_KEY", requires = "cert")]
+    #[arg(
+        id = "key_file",
+        long = "key",
+        global = true,
+        value_name = "FILE",
+        env = "ETCDCTL_KEY",
+        requires = "cert"
+    )]
     pub key: Option<PathBuf>,
     /// Data directory of the cluster to use
     #[arg(long = "cluster-dir", global = true, value_name = "DIR", env = "CORACLE_DATA_DIR")]
@@ -306,6 +313,51 @@ mod tests {
         assert!(parse_duration("5").is_err());
         assert!(parse_duration("fast").is_err());
         assert!(parse_duration("-1s").is_err());
+    }
+
+    #[derive(clap::Parser)]
+    struct Whole {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let words = std::iter::once(&"ctl").chain(words);
+        <Whole as clap::Parser>::try_parse_from(words).map(|whole| whole.arguments)
+    }
+
+    #[test]
+    fn every_command_is_parsed() {
+        <Whole as clap::CommandFactory>::command().debug_assert();
+        for words in [
+            &["get", "k"][..],
+            &["get", "--prefix", "k", "-w", "json"],
+            &["--cacert", "a", "--cert", "b", "--key", "c", "get", "k"],
+            &["put", "k", "v", "--key", "c", "--cert", "b"],
+            &["del", "a", "b"],
+            &["txn"],
+            &["watch", "--rev", "3", "k"],
+            &["lease", "grant", "10"],
+            &["lease", "keep-alive", "--once", "a1"],
+            &["member", "list"],
+            &["endpoint", "status", "--cluster"],
+            &["snapshot", "restore", "f", "--data-dir", "d"],
+            &["compaction", "4"],
+            &["version"],
+        ] {
+            if let Err(error) = parse(words) {
+                panic!("{words:?}: {error}");
+            }
+        }
+        for words in [
+            &["get"][..],
+            &["get", "--prefix", "a", "b"],
+            &["--cert", "b", "get", "k"],
+            &["snapshot", "restore", "f"],
+            &["frobnicate"],
+        ] {
+            assert!(parse(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tables as etcdctl draws them, and the rows that `simple` shares with them.
 
-use comfy_table::{Table, presets::ASCII_FULL_CONDENSED};
+use comfy_table::{Table, TableComponent, presets::ASCII_FULL_CONDENSED};
 use store_proto::etcdserverpb as pb;
 
 use crate::SnapshotStatus;
@@ -10,6 +10,14 @@ use crate::text::size;
 fn draw(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(ASCII_FULL_CONDENSED);
+    table.set_style(TableComponent::HeaderLines, '-');
+    for component in [
+        TableComponent::LeftHeaderIntersection,
+        TableComponent::MiddleHeaderIntersections,
+        TableComponent::RightHeaderIntersection,
+    ] {
+        table.set_style(component, '+');
+    }
     table.set_header(header.to_vec());
     table.add_rows(rows);
     format!("{table}\n")
