@@ -97,6 +97,10 @@ pub fn plan(row: &Resource, object: &Value, options: &DeleteOptions, now: Timest
         }
         if !is_deleting(&next) || number(&next, "metadata.deletionGracePeriodSeconds") > 0 {
             mark_deleting(&mut next, now, 0);
+            if metadata::holds_namespace(&next) {
+                // Upstream gives a namespace no grace period, not even one of zero.
+                metadata_mut(&mut next).remove("deletionGracePeriodSeconds");
+            }
         }
         return if next == *object { DeletePlan::Wait } else { DeletePlan::Mark(Box::new(next)) };
     }

@@ -27,9 +27,9 @@ pub enum ItemForm {
     Metadata { version: &'static str },
 }
 
-/// `"metadata":{…}` of a list.
+/// The metadata of a list, as a JSON object.
 pub fn list_metadata(page: &Page) -> String {
-    let mut text = format!("\"metadata\":{{\"resourceVersion\":\"{}\"", page.revision);
+    let mut text = format!("{{\"resourceVersion\":\"{}\"", page.revision);
     if let Some(token) = &page.next {
         text.push_str(&format!(",\"continue\":\"{token}\""));
     }
@@ -49,7 +49,7 @@ pub fn list_body(row: &Resource, page: Page, form: ItemForm) -> Body {
         }
     };
     let head = format!(
-        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",{},\"items\":[",
+        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",\"metadata\":{},\"items\":[",
         list_metadata(&page)
     );
     let mut chunks = Chunks {

@@ -1,0 +1,11 @@
+//! The API through the router, over the store in memory: one list of behaviours, no sockets.
+
+mod harness;
+
+mod chain;
+mod deletion;
+mod lists;
+mod services;
+mod subresources;
+mod watches;
+mod writes;
