@@ -1,5 +1,6 @@
 //! The scheduler's tests, in one binary.
 
+mod cluster;
 mod fake;
 mod filters;
 mod messages;
