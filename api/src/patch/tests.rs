@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{PatchError, json as json_patch, merge, strategic};
@@ -391,4 +392,46 @@ fn copies_cannot_grow_without_bound() {
         (0..40).map(|step| format!(r#"{{"op":"copy","from":"","path":"/c{step}"}}"#)).collect();
     let patch = format!("[{}]", doubling.join(","));
     assert_eq!(json_patch(&target, patch.as_bytes()), Err(PatchError::TooLarge));
+}
+
+fn any_patch() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![
+        Just("$patch"),
+        Just("$retainKeys"),
+        Just("$setElementOrder/containers"),
+        Just("$deleteFromPrimitiveList/finalizers"),
+        Just("containers"),
+        Just("finalizers"),
+        Just("metadata"),
+        Just("spec"),
+        Just("name"),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        Just(json!("delete")),
+        Just(json!("replace")),
+        Just(json!("name")),
+        Just(json!(1)),
+    ];
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            1 => proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            3 => proptest::collection::vec((name.clone(), inner), 0..5).prop_map(|members| {
+                Value::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_patch_of_anything_ends(target in any_patch(), patch in any_patch()) {
+        let schema = kind("", "Pod");
+        if let Ok(merged) = strategic(schema, &target, &patch) {
+            prop_assert!(merged.is_object());
+        }
+        let merged = merge(&target, &patch);
+        prop_assert_eq!(merge(&merged, &patch), merged, "a merge patch is idempotent");
+        let _ = json_patch(&target, patch.to_string().as_bytes());
+    }
 }

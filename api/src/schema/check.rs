@@ -59,7 +59,10 @@ impl Schema {
         let mut parts = self.name.rsplitn(3, '.');
         let name = parts.next().unwrap_or_default();
         let package = parts.next().unwrap_or_default();
-        Err(TypeError::Root { found: describe(object), expected: format!("{package}.{name}") })
+        Err(TypeError::Root {
+            found: type_name(object).to_owned(),
+            expected: format!("{package}.{name}"),
+        })
     }
 }
 
@@ -181,7 +184,13 @@ impl Place<'_> {
         TypeError::Type {
             path: self.path.clone(),
             type_name: self.schema.type_name(),
-            found: describe(value),
+            found: match (kind, value) {
+                // Here the number's value rather than its type may be what does not fit.
+                (Type::Int32 | Type::Int64 | Type::IntOrString, Value::Number(number)) => {
+                    format!("number {number}")
+                }
+                _ => type_name(value).to_owned(),
+            },
             expected: kind.go_name(),
         }
     }
@@ -195,14 +204,13 @@ fn fits_int32(number: &serde_json::Number) -> bool {
     number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
 }
 
-fn describe(value: &Value) -> String {
+fn type_name(value: &Value) -> &'static str {
     match value {
-        Value::Null => "null".into(),
-        Value::Bool(_) => "bool".into(),
-        // A number is named when its value rather than its type may be what does not fit.
-        Value::Number(number) => format!("number {number}"),
-        Value::String(_) => "string".into(),
-        Value::Array(_) => "array".into(),
-        Value::Object(_) => "object".into(),
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{ListType, Numbered, Numbers, Presence, Schema, Type, all, definition, lookup};
@@ -392,7 +393,7 @@ fn type_errors_tell_field_and_type() {
         (
             pod_kind,
             json!({"metadata": {"labels": {"a": 1}}}),
-            format!("{prefix} number 1 into Go struct field ObjectMeta.metadata.labels.a of type string"),
+            format!("{prefix} number into Go struct field ObjectMeta.metadata.labels.a of type string"),
         ),
         (
             pod_kind,
@@ -454,4 +455,69 @@ fn what_fits_passes_the_type_check() {
         .check_types(&json!({"data": {"any": [1, "thing"]}, "revision": 1}))
         .expect("data may be any object");
     kind("", "Secret").check_types(&json!({"data": {"a": "", "b": "aGVs\nbG8="}})).expect("base64");
+}
+
+/// Objects of a definition's fields, with values that often have the right type.
+fn any_object(schema: &'static Schema, depth: u32) -> BoxedStrategy<Value> {
+    let member = (0..schema.fields.len().max(1)).prop_flat_map(move |index| {
+        let Some(field) = schema.fields.get(index) else {
+            return ("[a-z]{1,3}".boxed(), Just(Value::Null).boxed());
+        };
+        let name = prop_oneof![20 => Just(field.name.to_owned()), 1 => "[a-z]{1,3}"];
+        (name.boxed(), any_value(&field.kind, depth))
+    });
+    proptest::collection::vec(member, 0..6)
+        .prop_map(|members| Value::Object(members.into_iter().collect()))
+        .boxed()
+}
+
+fn any_value(kind: &'static Type, depth: u32) -> BoxedStrategy<Value> {
+    let fitting = match kind {
+        Type::Object(_) | Type::List(_) | Type::Map(_) if depth == 0 => Just(json!({})).boxed(),
+        Type::Object(entry) => any_object(entry.schema(), depth - 1),
+        Type::List(element) => proptest::collection::vec(any_value(element, depth - 1), 0..3)
+            .prop_map(Value::from)
+            .boxed(),
+        Type::Map(value) => {
+            proptest::collection::btree_map("[a-z]{0,2}", any_value(value, depth - 1), 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect()))
+                .boxed()
+        }
+        Type::Int32 | Type::Int64 | Type::Double => (-2..3_i64).prop_map(Value::from).boxed(),
+        Type::Bool => any::<bool>().prop_map(Value::from).boxed(),
+        Type::Quantity => prop_oneof![Just(json!("0.5")), Just(json!(2)), Just(json!("x"))].boxed(),
+        Type::Time | Type::MicroTime => Just(json!("2026-01-02T03:04:05.678+01:00")).boxed(),
+        _ => prop_oneof![Just(json!("")), Just(json!("TCP")), Just(json!("a"))].boxed(),
+    };
+    let other = prop_oneof![Just(Value::Null), Just(json!([])), Just(json!("")), Just(json!([1]))];
+    prop_oneof![12 => fitting, 1 => other].boxed()
+}
+
+fn any_kind() -> impl Strategy<Value = (&'static Schema, Value)> {
+    let kinds = [
+        kind("", "Pod"),
+        kind("", "Service"),
+        kind("apps", "StatefulSet"),
+        kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        kind("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ];
+    proptest::sample::select(kinds.to_vec())
+        .prop_flat_map(|schema| (Just(schema), any_object(schema, 8)))
+}
+
+proptest! {
+    #[test]
+    fn walks_of_any_object_end_well((schema, mut object) in any_kind()) {
+        let fits = schema.check_types(&object).is_ok();
+        schema.prune(&mut object);
+        prop_assert_eq!(schema.unknown_fields(&object), [""; 0]);
+        schema.default(&mut object);
+        let once = object.clone();
+        schema.default(&mut object);
+        prop_assert_eq!(&object, &once);
+        prop_assert_eq!(schema.unknown_fields(&object), [""; 0]);
+        if fits {
+            prop_assert_eq!(schema.check_types(&object), Ok(()));
+        }
+    }
 }
