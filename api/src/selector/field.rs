@@ -168,6 +168,8 @@ fn parse_term(selector: &str, term: &str) -> Result<FieldRequirement, FieldSelec
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn printed(text: &str) -> String {
@@ -218,5 +220,15 @@ mod tests {
                  \"metadata.namespace\""
                 .to_owned())
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_survives_escaping(value in r".{0,12}|[\\\\,=a]{0,8}") {
+            let text = format!("a={},b!=c", escape(&value));
+            let selector = FieldSelector::parse(&text).expect("escaped values are well formed");
+            prop_assert_eq!(selector.exact("a"), Some(value.as_str()));
+            prop_assert_eq!(selector.to_string(), text);
+        }
     }
 }

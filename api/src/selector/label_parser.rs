@@ -222,6 +222,8 @@ fn check_key(key: &str) -> Result<(), LabelSelectorError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::LabelSelector;
 
     fn printed(text: &str) -> String {
@@ -321,5 +323,19 @@ mod tests {
             assert_eq!(selector.matches(labels), wanted, "{text}");
         }
         assert!(!LabelSelector::nothing().matches(labels));
+    }
+
+    proptest! {
+        /// What a selector prints is a selector that prints the same. (Not so upstream, nor
+        /// here, for `in (,)`: the set of the empty value prints as the empty set.)
+        #[test]
+        fn the_printed_form_is_stable(text in "[a-c!=<>,() ]{0,12}( (in|notin) [(][a-c][a-c,]{0,5}[)])?") {
+            if let Ok(selector) = LabelSelector::parse(&text) {
+                let printed = selector.to_string();
+                let again = LabelSelector::parse(&printed);
+                prop_assert_eq!(again.as_ref().map(ToString::to_string), Ok(printed));
+                prop_assert_eq!(again, Ok(selector));
+            }
+        }
     }
 }

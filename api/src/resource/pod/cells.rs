@@ -10,7 +10,6 @@ use super::super::Column;
 use super::super::age::{age, since, unix_seconds};
 use super::super::fields::{at, flag, has, items, number, text, text_or};
 use super::super::labels::NONE;
-use super::is_restartable_init;
 
 pub(super) fn columns() -> Vec<Column> {
     vec![
@@ -78,6 +77,11 @@ impl<'a> Restarts<'a> {
             self.last = Some((seconds, finished));
         }
     }
+}
+
+/// Init containers that keep running beside the others (sidecars).
+fn is_restartable_init(container: &Value) -> bool {
+    text(container, "restartPolicy") == "Always"
 }
 
 struct Summary<'a> {

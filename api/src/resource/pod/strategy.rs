@@ -66,11 +66,16 @@ impl Strategy for PodStrategy {
     }
 
     fn validate(&self, pod: &Value) -> Vec<FieldError> {
-        pod_spec::validate(at(pod, "spec").unwrap_or(&Value::Null), "spec")
+        let mut errors = validate_spec(pod);
+        if !items(pod, "spec.ephemeralContainers").is_empty() {
+            errors
+                .push(FieldError::forbidden("spec.ephemeralContainers", "cannot be set on create"));
+        }
+        errors
     }
 
     fn validate_update(&self, pod: &Value, old: &Value) -> Vec<FieldError> {
-        let mut errors = self.validate(pod);
+        let mut errors = validate_spec(pod);
         errors.extend(update::validate(pod, old));
         errors
     }
@@ -105,6 +110,10 @@ impl Strategy for PodStrategy {
     fn row_conditions(&self, pod: &Value) -> Vec<Value> {
         cells::row_conditions(pod)
     }
+}
+
+fn validate_spec(pod: &Value) -> Vec<FieldError> {
+    pod_spec::validate(at(pod, "spec").unwrap_or(&Value::Null), "spec")
 }
 
 /// `podIP` and the first of `podIPs` are one fact; the one that is there fills in the other.
@@ -151,6 +160,18 @@ mod tests {
         let mut pod = json!({"metadata": {"name": "p"}});
         PodStrategy.default(&mut pod);
         assert_eq!(aggregate(&PodStrategy.validate(&pod)), "spec.containers: Required value");
+    }
+
+    #[test]
+    fn ephemeral_containers_come_later() {
+        let mut pod = pod();
+        PodStrategy.default(&mut pod);
+        pod["spec"]["ephemeralContainers"] = json!([{"name": "e", "image": "i"}]);
+        assert_eq!(
+            aggregate(&PodStrategy.validate(&pod)),
+            "spec.ephemeralContainers: Forbidden: cannot be set on create"
+        );
+        assert_eq!(PodStrategy.validate_update(&pod, &pod), []);
     }
 
     #[test]

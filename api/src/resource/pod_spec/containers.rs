@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::fields::{at, has, items, number, text};
 use super::super::resources::validate_requirements;
-use super::{env, indexed, volumes};
+use super::paths::{CONTAINER_LISTS, indexed};
+use super::{env, volumes};
 use crate::validation::{FieldError, names};
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
@@ -23,7 +24,7 @@ pub(super) fn validate(
     if items(spec, "containers").is_empty() {
         errors.push(FieldError::required(format!("{path}.containers"), ""));
     }
-    for list in super::CONTAINER_LISTS {
+    for list in CONTAINER_LISTS {
         for (index, container) in items(spec, list).iter().enumerate() {
             let here = indexed(path, list, index);
             errors.extend(validate_name(container, &mut seen, &here));

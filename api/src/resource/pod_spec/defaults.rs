@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::fields::{at, at_mut, flag, has, items_mut, map, set_default, text};
 use super::super::resources::{canonicalize, canonicalize_one};
-use super::CONTAINER_LISTS;
+use super::paths::CONTAINER_LISTS;
 
 const DEFAULT_MODE: i64 = 0o644;
 const TOKEN_SECONDS: i64 = 3600;

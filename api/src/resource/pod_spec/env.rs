@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::fields::{at, items, text};
-use super::indexed;
+use super::paths::indexed;
 use crate::validation::{FieldError, names};
 
 const SOURCES: [&str; 4] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef"];

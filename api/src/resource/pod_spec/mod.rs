@@ -3,6 +3,7 @@
 mod containers;
 mod defaults;
 mod env;
+mod paths;
 mod scheduling;
 mod validate;
 mod volumes;
@@ -11,11 +12,3 @@ mod warnings;
 pub(super) use defaults::{default_requests, default_spec, default_template};
 pub(super) use validate::validate;
 pub(super) use warnings::warnings;
-
-/// The lists that hold containers, in the order they are checked and printed.
-pub(super) const CONTAINER_LISTS: [&str; 2] = ["containers", "initContainers"];
-
-/// A path like `spec.containers[0]`.
-fn indexed(path: &str, list: &str, index: usize) -> String {
-    format!("{path}.{list}[{index}]")
-}

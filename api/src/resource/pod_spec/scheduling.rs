@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::fields::{at, has, items, text};
-use super::indexed;
+use super::paths::indexed;
 use crate::selector::{LabelSelector, LabelSelectorError};
 use crate::validation::{FieldError, names};
 

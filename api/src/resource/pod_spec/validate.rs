@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::fields::{at, flag, items, map, number, text};
-use super::{containers, indexed, scheduling, volumes};
+use super::super::fields::{at, flag, has, items, map, number, text};
+use super::paths::indexed;
+use super::{containers, scheduling, volumes};
 use crate::validation::{FieldError, metadata, names};
 
 /// Faults of the spec at `path`.
@@ -11,6 +12,7 @@ pub fn validate(spec: &Value, path: &str) -> Vec<FieldError> {
     let (volumes, mut errors) = volumes::validate(spec, path);
     errors.extend(containers::validate(spec, &volumes, path));
     errors.extend(validate_policies(spec, path));
+    errors.extend(validate_dns(spec, path));
     if let Some(selector) = map(spec, "nodeSelector") {
         errors.extend(metadata::validate_labels(selector, &format!("{path}.nodeSelector")));
     }
@@ -62,6 +64,22 @@ fn validate_policies(spec: &Value, path: &str) -> Vec<FieldError> {
             }
         })
         .collect()
+}
+
+/// Without a policy the pod must bring its own resolver.
+fn validate_dns(spec: &Value, path: &str) -> Option<FieldError> {
+    if text(spec, "dnsPolicy") != "None" {
+        return None;
+    }
+    let at = format!("{path}.dnsConfig");
+    if !has(spec, "dnsConfig") {
+        let detail = "must provide `dnsConfig` when `dnsPolicy` is None";
+        return Some(FieldError::required(at, detail));
+    }
+    items(spec, "dnsConfig.nameservers").is_empty().then(|| {
+        let detail = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+        FieldError::required(format!("{at}.nameservers"), detail)
+    })
 }
 
 /// Fields that hold the names of other things.
@@ -136,6 +154,14 @@ mod tests {
             check(json!({"restartPolicy": "Sometimes"})),
             "spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \
              \"Never\", \"OnFailure\""
+        );
+        assert_eq!(
+            check(json!({"dnsPolicy": "None"})),
+            "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"
+        );
+        assert_eq!(
+            check(json!({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.1"]}})),
+            "[]"
         );
         assert_eq!(
             check(json!({"activeDeadlineSeconds": 0})),

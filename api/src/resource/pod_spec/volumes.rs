@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::fields::{at, items, text};
 use super::super::resources::validate_quantity;
-use super::indexed;
+use super::paths::indexed;
 use crate::validation::{FieldError, names};
 
 /// The volumes by name, and the faults in them.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::fields::{items, map, text};
-use super::{CONTAINER_LISTS, indexed};
+use super::paths::{CONTAINER_LISTS, indexed};
 
 /// Labels of nodes that have newer names.
 const OLD_NODE_LABELS: [(&str, &str, &str); 5] = [
