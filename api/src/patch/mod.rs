@@ -2,9 +2,11 @@
 
 mod error;
 mod json;
+mod lists;
 mod merge;
 mod order;
 mod strategic;
+mod walk;
 
 #[cfg(test)]
 mod tests;
