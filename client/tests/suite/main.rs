@@ -5,3 +5,4 @@ mod events;
 mod light;
 mod queue;
 mod script;
+mod update;
