@@ -81,7 +81,7 @@ impl Embedded {
             None => StateMachine::in_memory(identity, Arc::clone(&published)),
             Some(disk) => {
                 let home = disk.snapshots.clone();
-                let start = start::prepare(disk, &log, &published)?;
+                let start = start::prepare(disk, &log, &published, config.write_behind)?;
                 StateMachine::on_disk(identity, Arc::clone(&published), home, start)
             }
         };

@@ -25,7 +25,7 @@ mod wal;
 mod watch;
 
 pub use clock::{Clock, Instant, TokioClock};
-pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS};
+pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS, WriteBehind};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::Embedded;
 pub use embedded_store::ETCD_VERSION;

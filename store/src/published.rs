@@ -1,7 +1,7 @@
 //! What the state machine shows to everyone else.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -54,7 +54,7 @@ impl Published {
         self.applied_index.store(applied.index, Ordering::Relaxed);
         if let Some(mailbox) = self.mailbox.get() {
             let membership = self.membership.load_full();
-            mailbox.put(View { applied: applied.clone(), membership, state: state.clone() });
+            mailbox.put(View { applied: *applied, membership, state: state.clone() });
         }
         self.state.store(Arc::new(state));
     }

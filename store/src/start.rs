@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::behind::{self, Behind, Held, Mailbox};
+use crate::behind::{self, Behind, Home, Mailbox};
+use crate::config::WriteBehind;
 use crate::embedded::OnDisk;
 use crate::open_error::OpenError;
 use crate::published::Published;
@@ -19,6 +20,7 @@ pub(crate) fn prepare(
     disk: &OnDisk,
     log: &LogStore,
     published: &Published,
+    tuning: WriteBehind,
 ) -> Result<Option<Start>, OpenError> {
     let newest = disk.snapshots.newest()?;
     let reaches = newest.as_ref().and_then(|(_, meta)| meta.last_log);
@@ -27,15 +29,19 @@ pub(crate) fn prepare(
     {
         return Err(OpenError::MissingSnapshot { dir: disk.dir.wal(), purged });
     }
-    let (engine, held) = behind::open(&disk.dir.sled(), disk.dir.identity);
-    let held = held.filter(|held| continues(log, reaches, held));
-    let newer = held.as_ref().filter(|held| held.meta.last_log > reaches);
+    let first = reaches.map_or(0, |(_, index)| index + 1);
+    let (home, held) = if log.entries_from(first) < tuning.read_from_entries {
+        (Some(unopened(log, reaches, tuning)), None)
+    } else {
+        let (engine, held) = behind::open(&disk.dir.sled(), disk.dir.identity);
+        let held = held.filter(|held| continues(log, reaches, &held.meta));
+        let state = held.as_ref().map(|held| (held.meta.clone(), held.state.clone()));
+        (engine.map(|engine| Home::Open(engine, held.map(Box::new))), state)
+    };
+    let newer = held.filter(|(meta, _)| meta.last_log > reaches);
     let snapshot = newest.as_ref().map(|(path, meta)| (meta.raft_meta(), path.clone()));
     let start = match (newer, &newest) {
-        (Some(held), _) => {
-            let (applied, state) = (held.meta.raft_meta(), held.state.clone());
-            Some(Start { applied, state, snapshot })
-        }
+        (Some((meta, state)), _) => Some(Start { applied: meta.raft_meta(), state, snapshot }),
         (None, Some((path, _))) => {
             let loaded = load(path, true)?;
             let applied = loaded.meta.raft_meta();
@@ -43,15 +49,21 @@ pub(crate) fn prepare(
         }
         (None, None) => None,
     };
-    if let Some(engine) = engine {
-        start_behind(disk, published, engine, held);
+    if let Some(home) = home {
+        start_behind(disk, published, home);
     }
     Ok(start)
 }
 
+/// A home that is not needed for the start: the thread opens it later.
+fn unopened(log: &LogStore, snapshot: Option<(u64, u64)>, tuning: WriteBehind) -> Home {
+    let log = log.clone();
+    Home::Unopened(Box::new(move |meta| continues(&log, snapshot, meta)), tuning.open_delay)
+}
+
 /// Whether the home holds a state that this log went through.
-fn continues(log: &LogStore, snapshot: Option<(u64, u64)>, held: &Held) -> bool {
-    let Meta { last_log: Some((term, index)), .. } = held.meta else { return false };
+fn continues(log: &LogStore, snapshot: Option<(u64, u64)>, home: &Meta) -> bool {
+    let Some((term, index)) = home.last_log else { return false };
     let continues = log.may_have_held(&log_id(term, index))
         || snapshot.is_some_and(|reaches| (term, index) <= reaches);
     if !continues {
@@ -60,15 +72,10 @@ fn continues(log: &LogStore, snapshot: Option<(u64, u64)>, held: &Held) -> bool 
     continues
 }
 
-fn start_behind(
-    disk: &OnDisk,
-    published: &Published,
-    engine: Box<dyn behind::Engine>,
-    held: Option<Held>,
-) {
+fn start_behind(disk: &OnDisk, published: &Published, home: Home) {
     let mailbox = Arc::new(Mailbox::default());
     let identity = disk.dir.identity;
-    match Behind::start(disk.dir.sled(), identity, engine, held, Arc::clone(&mailbox)) {
+    match Behind::start(disk.dir.sled(), identity, home, Arc::clone(&mailbox)) {
         Ok(behind) => {
             // Set once: a member starts once.
             let _ = published.mailbox.set(mailbox);

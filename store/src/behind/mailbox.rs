@@ -17,7 +17,7 @@ pub struct View {
 impl View {
     pub(super) fn meta(&self) -> SnapshotMeta {
         SnapshotMeta {
-            last_log_id: Some(self.applied.clone()),
+            last_log_id: Some(self.applied),
             last_membership: StoredMembership::clone(&self.membership),
         }
     }
@@ -86,11 +86,11 @@ impl Mailbox {
         }
     }
 
-    /// Waits `time` for more views to come, or until closed.
-    pub(super) fn gather(&self, time: Duration) {
+    /// Waits `time` for more views to come, or until closed: that is the answer.
+    pub(super) fn gather(&self, time: Duration) -> bool {
         let slot = self.lock();
         let waited = self.changed.wait_timeout_while(slot, time, |slot| !slot.closed);
-        drop(waited.expect("no code panics while it holds the mailbox"));
+        waited.expect("no code panics while it holds the mailbox").0.closed
     }
 
     pub(super) fn take(&self) -> Option<View> {

@@ -19,8 +19,9 @@ mod plan;
 mod start;
 mod thread;
 
-pub use engine::{Engine, Op, SledEngine};
 pub use mailbox::{Mailbox, View};
-pub use start::{Held, open};
-pub use thread::Behind;
+pub use start::open;
+pub use thread::{Behind, Home};
 
+#[cfg(test)]
+mod behind_test;

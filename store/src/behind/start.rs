@@ -1,5 +1,6 @@
 //! Opens the home, and reads back what it holds.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -23,17 +24,41 @@ pub struct Held {
     pub(super) written: Written,
 }
 
-/// Opens the home in `dir` and reads it. A home that cannot be trusted, or is another member's, is
-/// wiped. `None` in place of the engine: this disk does not take a home.
+/// Opens the home in `dir` and reads all of it. A home that cannot be trusted, or is another
+/// member's, is wiped. `None` in place of the engine: this disk does not take a home.
 pub fn open(dir: &Path, identity: Identity) -> (Option<Box<dyn Engine>>, Option<Held>) {
+    open_with(dir, |engine| read_home(engine, identity))
+}
+
+/// As [`open`], but reads only how far the home reaches, and keeps it if `fits` says that the log
+/// went through there.
+pub(super) fn open_unread(
+    dir: &Path,
+    identity: Identity,
+    fits: &dyn Fn(&Meta) -> bool,
+) -> (Option<Box<dyn Engine>>, Option<Written>) {
+    open_with(dir, |engine| {
+        let reach = read_reach(engine, identity)?.filter(|reach| fits(&reach.meta));
+        let Some(reach) = reach else { return Ok(None) };
+        let leases = read_leases(engine)?;
+        Ok(Some(Written { revision: reach.meta.revision, folded: reach.folded, leases }))
+    })
+}
+
+fn open_with<T>(
+    dir: &Path,
+    read: impl FnOnce(&dyn Engine) -> io::Result<Option<T>>,
+) -> (Option<Box<dyn Engine>>, Option<T>) {
     let existed = dir.exists();
-    match caught(|| read(SledEngine::open(dir)?, identity)) {
-        Ok((engine, Some(held))) => return (Some(engine), Some(held)),
-        Ok((engine, None)) if !existed => return (Some(engine), None),
-        Ok((engine, None)) => drop(caught(|| {
-            drop(engine);
-            Ok(())
-        })),
+    let opened = caught(|| {
+        let engine = SledEngine::open(dir)?;
+        let found = read(&engine)?;
+        // One that holds nothing for us, yet is not new, is another's.
+        Ok((found.is_some() || !existed).then_some((engine, found)))
+    });
+    match opened {
+        Ok(Some((engine, found))) => return (Some(Box::new(engine)), found),
+        Ok(None) => tracing::info!(dir = %dir.display(), "state on disk does not fit the log"),
         Err(error) => tracing::warn!(%error, dir = %dir.display(), "state on disk is written anew"),
     }
     let fresh = caught(|| {
@@ -57,35 +82,37 @@ pub(super) fn caught<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         .unwrap_or_else(|_| Err(io::Error::other("the storage engine panicked")))
 }
 
-type Opened = (Box<dyn Engine>, Option<Held>);
-
-fn read(engine: SledEngine, identity: Identity) -> io::Result<Opened> {
-    let held = read_home(&engine, identity)?;
-    Ok((Box::new(engine), held))
-}
-
 fn doubtful(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// What the home holds; `None` if it is empty or not this member's.
-pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<Option<Held>> {
+/// How far the home reaches; `None` if it is empty or not this member's.
+fn read_reach(engine: &dyn Engine, identity: Identity) -> io::Result<Option<Reach>> {
     let Some(reach) = engine.get(META)? else { return Ok(None) };
     let reach = Reach::decode(&reach).ok_or_else(|| doubtful("its description is unreadable"))?;
-    let meta = reach.meta;
-    if (meta.cluster_id, meta.member_id) != (identity.cluster_id, identity.member_id) {
-        return Ok(None);
-    }
-    let mut rebuild = Rebuild::new(meta.revision, reach.folded);
-    let mut leases = std::collections::BTreeMap::new();
+    let owner = Identity { cluster_id: reach.meta.cluster_id, member_id: reach.meta.member_id };
+    Ok((owner == identity).then_some(reach))
+}
+
+fn read_leases(engine: &dyn Engine) -> io::Result<BTreeMap<i64, i64>> {
+    let mut leases = BTreeMap::new();
     each(engine, b'l', |key, mut value| {
         let (Some(id), Ok(ttl)) = (number_of(key), value.try_get_i64()) else {
             return Err(doubtful("a lease is unreadable"));
         };
         leases.insert(id, ttl);
-        rebuild.lease(id, ttl);
         Ok(())
     })?;
+    Ok(leases)
+}
+
+/// What the home holds; `None` if it is empty or not this member's.
+pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<Option<Held>> {
+    let Some(reach) = read_reach(engine, identity)? else { return Ok(None) };
+    let meta = reach.meta;
+    let mut rebuild = Rebuild::new(meta.revision, reach.folded);
+    let leases = read_leases(engine)?;
+    leases.iter().for_each(|(id, ttl)| rebuild.lease(*id, *ttl));
     each(engine, b'b', |_, value| match read_item(value) {
         Some(Item::Base(kv)) => {
             rebuild.base(kv);
@@ -109,7 +136,7 @@ pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<O
     }
     let mut state = rebuild.finish();
     state.compact_loaded(meta.compacted);
-    if state.len() as u64 != meta.keys {
+    if state.key_count() as u64 != meta.keys {
         return Err(doubtful("keys are missing"));
     }
     let written = Written { revision: meta.revision, folded: reach.folded, leases };

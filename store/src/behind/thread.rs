@@ -11,8 +11,9 @@ use super::engine::{Engine, Op, SledEngine};
 use super::layout::*;
 use super::mailbox::{Mail, Mailbox, View};
 use super::plan::{self, Written};
-use super::start::caught;
+use super::start::{Held, caught, open_unread};
 use crate::mvcc::Identity;
+use crate::snapshot::format::Meta;
 
 /// How long a batch gathers what comes after its first change.
 const GATHER: Duration = Duration::from_millis(20);
@@ -26,6 +27,17 @@ const FLUSH_BYTES: usize = 8 << 20;
 /// Revisions folded into the base by one batch.
 const FOLD: usize = 1024;
 
+/// Tells whether the log went through the point that a home reaches.
+pub type Fits = Box<dyn Fn(&Meta) -> bool + Send>;
+
+/// The home that the thread begins with.
+pub enum Home {
+    /// Open, and holding what was read from it.
+    Open(Box<dyn Engine>, Option<Box<Held>>),
+    /// Not opened yet: the thread does it, after a delay that leaves the machine to the start.
+    Unopened(Fits, Duration),
+}
+
 /// A handle to the thread.
 #[derive(Debug)]
 pub struct Behind {
@@ -35,24 +47,16 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Starts writing what comes into `mailbox` to `engine`, which holds what `written` says.
+    /// Starts writing what comes into `mailbox` to the home in `dir`.
     pub fn start(
         dir: PathBuf,
         identity: Identity,
-        engine: Box<dyn Engine>,
-        held: Option<super::Held>,
+        home: Home,
         mailbox: Arc<Mailbox>,
     ) -> io::Result<Self> {
         let bytes = Arc::new(AtomicU64::new(0));
-        let mut writer = Writer {
-            dir,
-            identity,
-            engine: Some(engine),
-            written: held.map(|held| held.written),
-            mailbox: Arc::clone(&mailbox),
-            unflushed: 0,
-            bytes: Arc::clone(&bytes),
-        };
+        let mut writer = Writer::new(dir, identity, home, Arc::clone(&mailbox));
+        writer.bytes = Arc::clone(&bytes);
         let thread =
             std::thread::Builder::new().name("store-behind".into()).spawn(move || writer.run())?;
         Ok(Self { mailbox, thread: Mutex::new(Some(thread)), bytes })
@@ -76,10 +80,12 @@ impl Behind {
     }
 }
 
-struct Writer {
+pub(super) struct Writer {
     dir: PathBuf,
     identity: Identity,
-    /// `None` once it has failed twice: then nothing more is written.
+    /// Until the home is opened.
+    unopened: Option<(Fits, Duration)>,
+    /// `None` before it is opened, and once it has failed twice: then nothing more is written.
     engine: Option<Box<dyn Engine>>,
     /// `None` for a home that holds nothing.
     written: Option<Written>,
@@ -89,11 +95,38 @@ struct Writer {
 }
 
 impl Writer {
+    pub(super) fn new(dir: PathBuf, identity: Identity, home: Home, mailbox: Arc<Mailbox>) -> Self {
+        let (unopened, engine, written) = match home {
+            Home::Open(engine, held) => (None, Some(engine), held.map(|held| held.written)),
+            Home::Unopened(fits, delay) => (Some((fits, delay)), None, None),
+        };
+        let bytes = Arc::default();
+        Self { dir, identity, unopened, engine, written, mailbox, unflushed: 0, bytes }
+    }
+
+    /// Waits until a home is to be opened. Whether the member stops before.
+    fn opens_too_late(&self) -> bool {
+        match &self.unopened {
+            Some((_, delay)) if !delay.is_zero() => self.mailbox.gather(*delay),
+            Some(_) | None => false,
+        }
+    }
+
+    fn open(&mut self) {
+        if let Some((fits, _)) = self.unopened.take() {
+            (self.engine, self.written) = open_unread(&self.dir, self.identity, &fits);
+        }
+    }
+
     fn run(&mut self) {
         loop {
             let patience = (self.unflushed > 0).then_some(QUIET);
             match self.mailbox.wait(patience) {
                 Mail::View(first) => {
+                    if self.opens_too_late() {
+                        return; // A run this short is replayed as quickly as it is read.
+                    }
+                    self.open();
                     self.mailbox.gather(GATHER);
                     let latest = self.mailbox.take().unwrap_or(*first);
                     self.guarded(|writer| writer.write(&latest));
@@ -148,7 +181,8 @@ impl Writer {
         self.engine.as_deref_mut().expect("guarded runs nothing without an engine")
     }
 
-    fn write(&mut self, view: &View) -> io::Result<()> {
+    /// Brings the home to `view`.
+    pub(super) fn write(&mut self, view: &View) -> io::Result<()> {
         let identity = self.identity;
         if let Some(mut written) = self.written.take()
             && let Some(batch) = plan::advance(identity, &mut written, view)

@@ -49,7 +49,8 @@ impl State {
         }
     }
 
-    /// Whether compacted revisions still wait to be freed.
+    /// Whether no compacted revision waits to be freed any more.
+    #[cfg(test)]
     pub fn is_swept(&self) -> bool {
         self.history.get_min().is_none_or(|(oldest, _)| *oldest >= self.compacted)
     }

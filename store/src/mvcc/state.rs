@@ -108,8 +108,11 @@ impl Default for State {
     }
 }
 
+/// Bounds of an ordered map's range.
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
 /// `range` as bounds for the ordered maps, `None` when it is empty.
-pub(super) fn bounds(range: &KeyRange) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+pub(super) fn bounds(range: &KeyRange) -> Option<Bounds<'_>> {
     let key: &[u8] = &range.key;
     if range.end.is_empty() {
         return Some((Bound::Included(key), Bound::Included(key)));
@@ -205,12 +208,8 @@ impl State {
     }
 
     /// Number of live keys.
-    pub fn len(&self) -> usize {
+    pub fn key_count(&self) -> usize {
         self.live.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
     }
 
     /// Roughly the bytes of memory that live keys take.

@@ -49,7 +49,7 @@ impl Log {
     }
 
     fn last(&self) -> Option<LogId> {
-        self.entries.back().map(|entry| entry.log_id.clone()).or_else(|| self.purged.clone())
+        self.entries.back().map(|entry| entry.log_id).or(self.purged)
     }
 
     /// Entries of `[from, to)`, as far as they are there.
@@ -107,6 +107,13 @@ impl LogStore {
         self.lock().purged.as_ref().map(|purged| purged.index)
     }
 
+    /// Number of entries from `index` on.
+    pub fn entries_from(&self, index: u64) -> u64 {
+        let log = self.lock();
+        let end = log.first_index() + log.entries.len() as u64;
+        end.saturating_sub(index.max(log.first_index()))
+    }
+
     /// Whether an entry with this id was ever in the log, as far as the log can tell.
     pub fn may_have_held(&self, log_id: &LogId) -> bool {
         let log = self.lock();
@@ -156,7 +163,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
         let log = self.lock();
-        Ok(LogState { last_purged_log_id: log.purged.clone(), last_log_id: log.last() })
+        Ok(LogState { last_purged_log_id: log.purged, last_log_id: log.last() })
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -176,7 +183,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
-        Ok(self.lock().committed.clone())
+        Ok(self.lock().committed)
     }
 
     async fn append<I>(&mut self, entries: I, callback: Flushed) -> Result<(), io::Error>
@@ -188,7 +195,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         {
             let mut log = self.lock();
             if self.wal.is_some() && std::mem::take(&mut log.committed_moved) {
-                records.extend(log.committed.clone().map(Record::Committed));
+                records.extend(log.committed.map(Record::Committed));
             }
             for entry in entries {
                 if self.wal.is_some() {
@@ -211,7 +218,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
-        self.lock().purge(log_id.clone());
+        self.lock().purge(log_id);
         self.write(Record::Purge(log_id)).await
     }
 }

@@ -126,10 +126,7 @@ impl StateMachine {
     }
 
     fn meta(&self) -> SnapshotMeta {
-        SnapshotMeta {
-            last_log_id: self.last_applied.clone(),
-            last_membership: self.membership.clone(),
-        }
+        SnapshotMeta { last_log_id: self.last_applied, last_membership: self.membership.clone() }
     }
 
     /// Publishes a state that was replaced as a whole.
@@ -143,7 +140,7 @@ impl StateMachine {
     /// Asks for a snapshot when enough was applied since the last.
     fn note_volume(&mut self) {
         let state = self.machine.state();
-        let due = self.since_snapshot.entries >= SNAPSHOT_ENTRIES.max(state.len() as u64)
+        let due = self.since_snapshot.entries >= SNAPSHOT_ENTRIES.max(state.key_count() as u64)
             || self.since_snapshot.bytes >= SNAPSHOT_BYTES.max(state.size());
         if due {
             self.since_snapshot = Volume::default();
@@ -161,7 +158,7 @@ impl StateMachine {
         let answer = match entry.payload {
             EntryPayload::Blank => Answer::None,
             EntryPayload::Membership(membership) => {
-                self.membership = StoredMembership::new(Some(log_id.clone()), membership);
+                self.membership = StoredMembership::new(Some(log_id), membership);
                 Answer::None
             }
             EntryPayload::Normal(Proposal(encoded)) => {
@@ -226,7 +223,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
-        Ok((self.last_applied.clone(), self.membership.clone()))
+        Ok((self.last_applied, self.membership.clone()))
     }
 
     async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
@@ -265,7 +262,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             }
         };
         self.machine.replace(state);
-        self.last_applied = meta.last_log_id.clone();
+        self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         let mut builder = self.get_snapshot_builder().await;
         builder.build_snapshot().await?;

@@ -46,7 +46,7 @@ impl Meta {
             membership: meta.last_membership.clone(),
             revision: state.revision,
             compacted: state.compacted,
-            keys: state.len() as u64,
+            keys: state.key_count() as u64,
             version: crate::ETCD_VERSION.to_owned(),
         }
     }

@@ -27,7 +27,7 @@ pub use decode::SnapshotError;
 pub use restore::{RestoreError, RestoreOptions, Restored, SnapshotStatus, restore, status};
 pub use stream::SnapshotReader;
 
-pub(crate) use decode::{load, peek};
+pub(crate) use decode::load;
 pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;

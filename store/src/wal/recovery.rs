@@ -48,6 +48,7 @@ pub struct Recovered {
     pub log: Log,
     pub wal: Wal,
     /// Bytes cut off the end because their write had not finished.
+    #[cfg_attr(not(test), expect(dead_code, reason = "recovery logs it; tests look at it"))]
     pub torn_bytes: usize,
 }
 

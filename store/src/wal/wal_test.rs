@@ -180,7 +180,7 @@ async fn a_log_cut_short_anywhere_ends_before_the_cut_and_goes_on() {
         write(&recovered.wal, vec![entry(2, next, 20)]).await;
         recovered.wal.stop().await;
         let again = reopen(dir.path());
-        assert_eq!(again.log.entries.back().map(|last| last.log_id.clone()), Some(log_id(2, next)));
+        assert_eq!(again.log.entries.back().map(|last| last.log_id), Some(log_id(2, next)));
         again.wal.stop().await;
     }
 }

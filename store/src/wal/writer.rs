@@ -113,11 +113,7 @@ impl Wal {
             options,
             segments,
             position,
-            checkpoint: Checkpoint {
-                vote: log.vote,
-                purged: log.purged.clone(),
-                committed: log.committed.clone(),
-            },
+            checkpoint: Checkpoint { vote: log.vote, purged: log.purged, committed: log.committed },
             owes_checkpoint: true,
             buffer: Vec::new(),
             bytes: Arc::clone(&bytes),
@@ -180,16 +176,16 @@ impl Checkpoint {
     fn observe(&mut self, record: &Record) {
         match record {
             Record::Vote(vote) => self.vote = Some(*vote),
-            Record::Purge(upto) => self.purged = Some(upto.clone()),
-            Record::Committed(log_id) => self.committed = Some(log_id.clone()),
+            Record::Purge(upto) => self.purged = Some(*upto),
+            Record::Committed(log_id) => self.committed = Some(*log_id),
             Record::Entry(_) | Record::TruncateAfter(_) | Record::Seal => {}
         }
     }
 
     fn records(&self) -> Vec<Record> {
         let vote = self.vote.map(Record::Vote);
-        let purged = self.purged.clone().map(Record::Purge);
-        let committed = self.committed.clone().map(Record::Committed);
+        let purged = self.purged.map(Record::Purge);
+        let committed = self.committed.map(Record::Committed);
         [vote, purged, committed].into_iter().flatten().collect()
     }
 }

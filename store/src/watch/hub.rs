@@ -236,15 +236,6 @@ impl Hub {
             self.fall_behind(&mut inner, id, first.max(previous + 1));
         }
     }
-
-    /// Number of registered watches.
-    pub fn len(&self) -> usize {
-        self.lock().watchers.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// What [`Hub::try_attach`] found.
