@@ -10,9 +10,10 @@ use serde_json::{Map, Number, Value};
 /// takes two levels for each of its own.
 pub(crate) const MAX_DEPTH: usize = 128;
 
-/// Values in one body. The largest real objects within the 3 MiB limit on bodies (Endpoints of
-/// thousands of addresses) hold a third of it; each value can cost some hundred bytes here.
-pub(crate) const MAX_VALUES: usize = 400_000;
+/// Values in one body. The largest real objects within the 3 MiB limit on bodies (Endpoints of a
+/// thousand addresses, the schemas of custom resources) hold some ten thousand; each value can cost
+/// hundreds of bytes once it has its defaults: 200 MiB for a body of empty containers.
+pub(crate) const MAX_VALUES: usize = 250_000;
 
 /// What is left of `MAX_VALUES`.
 pub(crate) struct Budget {
