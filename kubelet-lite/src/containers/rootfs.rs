@@ -51,9 +51,16 @@ pub(crate) fn mount_overlay(
     overlay(&folder.rootfs(), &self::options(&named, &upper.0, &upper.1))
 }
 
+/// A container's writes die with it, so they need not reach the disk: `volatile` spares each
+/// removal a sync of the whole file system below. Kernels before 5.10 do not know it.
 fn overlay(target: &Path, options: &str) -> Result<(), MountError> {
-    mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options))
-        .map_err(MountError::OverlayRefused)
+    let try_with = |options: &str| {
+        mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options))
+    };
+    match try_with(&format!("{options},volatile")) {
+        Err(Errno::EINVAL) => try_with(options).map_err(MountError::OverlayRefused),
+        other => other.map_err(MountError::OverlayRefused),
+    }
 }
 
 fn options(layers: &[PathBuf], upper: &Path, work: &Path) -> String {
