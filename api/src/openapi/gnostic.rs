@@ -63,10 +63,13 @@ fn parameters(message: &mut Message, number: u32, parameters: &Value) {
             item.nested(1, |value| match parameter["in"].as_str() {
                 Some("body") => value.nested(1, |body| body_parameter(body, parameter)),
                 Some("path") => {
-                    value.nested(2, |other| other.nested(4, |path| path_parameter(path, parameter)));
+                    value
+                        .nested(2, |other| other.nested(4, |path| path_parameter(path, parameter)));
                 }
                 _ => {
-                    value.nested(2, |other| other.nested(3, |query| query_parameter(query, parameter)));
+                    value.nested(2, |other| {
+                        other.nested(3, |query| query_parameter(query, parameter))
+                    });
                 }
             });
         });

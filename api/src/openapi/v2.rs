@@ -78,9 +78,9 @@ fn downgrade_schema(schema: Value) -> Value {
             // A reference with something beside it; v2's readers look at both.
             "allOf" => {
                 let reference = value.get(0).and_then(|first| first.get("$ref"));
-                written.extend(reference.map(|reference| {
-                    ("$ref".to_owned(), downgrade_reference(reference))
-                }));
+                written.extend(
+                    reference.map(|reference| ("$ref".to_owned(), downgrade_reference(reference))),
+                );
             }
             // v2 has no alternatives: quantities and such are shown as strings.
             "oneOf" => {
@@ -126,7 +126,8 @@ fn downgrade_operation(operation: Value) -> Value {
     let consumes = media_types(&body["content"]);
     if let Some(first) = consumes.first() {
         let schema = downgrade_schema(body["content"][first]["schema"].clone());
-        parameters.insert(0, json!({"name": "body", "in": "body", "required": true, "schema": schema}));
+        parameters
+            .insert(0, json!({"name": "body", "in": "body", "required": true, "schema": schema}));
         operation.insert("consumes".into(), consumes.into());
     }
     if !parameters.is_empty() {
@@ -157,7 +158,8 @@ fn downgrade_parameters(parameters: Value) -> Vec<Value> {
         .into_iter()
         .map(|mut parameter| {
             // v2 has a parameter's schema among its own members.
-            if let Some(Value::Object(schema)) = parameter.as_object_mut().and_then(|p| p.remove("schema"))
+            if let Some(Value::Object(schema)) =
+                parameter.as_object_mut().and_then(|p| p.remove("schema"))
                 && let Some(members) = parameter.as_object_mut()
             {
                 members.extend(schema);
