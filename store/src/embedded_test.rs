@@ -102,3 +102,26 @@ async fn a_request_above_the_limit_is_refused() {
     store.put(put(900)).await.expect("a put below the limit is accepted");
     store.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_purged_as_it_grows() {
+    let store = in_memory().await;
+    let writers = (0..64).map(|writer| {
+        let store = Arc::clone(&store);
+        async move {
+            for _ in 0..400 {
+                let key = format!("key{writer}").into();
+                let put = PutRequest { key, ..PutRequest::default() };
+                store.put(put).await.expect("a put is accepted");
+            }
+        }
+    });
+    futures::future::join_all(writers).await;
+    let purged = |metrics: &openraft::RaftMetrics<crate::raft::types::TypeConfig>| {
+        metrics.purged.as_ref().is_some_and(|purged| purged.index >= 20_000)
+    };
+    let wait = store.raft.wait(Some(std::time::Duration::from_secs(30)));
+    wait.metrics(purged, "the log is purged").await.expect("a snapshot was taken unasked");
+    assert_eq!(store.current_revision(), 1 + 64 * 400);
+    store.shutdown().await;
+}

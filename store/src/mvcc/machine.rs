@@ -31,7 +31,7 @@ pub const MAX_LEASE_TTL: i64 = 9_000_000_000;
 
 /// History revisions that one applied command may free, so that a large compaction is spread over
 /// many writes and never stalls one.
-const SWEEP_REVISIONS: usize = 256;
+const SWEEP_REVISIONS: usize = 32;
 
 /// The state machine proper: synchronous and deterministic.
 #[derive(Debug)]

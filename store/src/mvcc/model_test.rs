@@ -272,11 +272,11 @@ fn large_revisions_find_each_key_and_compaction_is_swept() {
     let compact = Command::Compact { revision: machine.state().revision };
     machine.apply(1, compact).reply.expect("the present may be compacted");
     assert!(!machine.state().is_swept(), "a large compaction takes several steps");
-    for _ in 0..10 {
+    for _ in 0..40 {
         machine.apply(1, Command::Put(put("other".into(), "1"))).reply.expect("accepted");
     }
     assert!(machine.state().is_swept());
-    assert!(machine.state().dead.is_empty() && machine.state().history.len() == 11);
+    assert!(machine.state().dead.is_empty() && machine.state().history.len() == 41);
     let refused = read_range(machine.state(), Header::default(), &request);
     assert_eq!(refused, Err(Error::Compacted { compact_revision: 1002 }));
 }
