@@ -78,12 +78,7 @@ mod tests {
             blocks: true,
             foreground: *foreground,
         });
-        Snapshot {
-            uid: "x".into(),
-            place: place(),
-            state: State::default(),
-            dependents: dependents.collect(),
-        }
+        Snapshot { place: place(), state: State::default(), dependents: dependents.collect() }
     }
 
     fn delete(policy: PropagationPolicy) -> Verdict {

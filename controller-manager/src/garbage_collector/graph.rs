@@ -68,7 +68,6 @@ struct Node {
 /// An object as the graph knows it, for a worker.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    pub uid: Uid,
     pub place: Place,
     pub state: State,
     pub dependents: Vec<Dependent>,
@@ -242,7 +241,6 @@ impl Graph {
             })
         });
         Some(Snapshot {
-            uid: uid.clone(),
             place: node.place.clone(),
             state: node.state,
             dependents: dependents.collect(),
