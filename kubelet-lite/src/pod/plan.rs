@@ -351,3 +351,7 @@ fn erase(input: Input<'_>) -> Plan {
     plan.stage = if plan.actions.is_empty() { Stage::Erased } else { Stage::Stopping };
     plan
 }
+
+#[cfg(test)]
+#[path = "plan_test.rs"]
+mod tests;

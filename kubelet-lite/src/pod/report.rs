@@ -102,23 +102,23 @@ fn container_status(input: Input<'_>, spec: &Spec) -> ContainerStatus {
     if let Some(previous) = actual.previous(&spec.name) {
         status.last_state = State::terminated(terminated(input, previous));
     }
+    // An init container that has done its work counts as ready, and not before.
+    let regular_init = pod
+        .spec
+        .init_containers
+        .iter()
+        .any(|init| init.name == spec.name && !actual::is_sidecar(init));
     match container.state {
         ContainerState::Running => {
             let started = input.verdicts.is_started(&container.id, spec);
             status.started = Some(started);
-            status.ready = started && is_ready(input, spec, container);
+            status.ready = started && !regular_init && is_ready(input, spec, container);
             let started_at = Some(Time::from_nanos(container.started_at));
             status.state = State { running: Some(Running { started_at }), ..State::default() };
         }
         ContainerState::Created => status.state = obstacle(input, spec),
         ContainerState::Exited | ContainerState::Unknown => {
             let ended = terminated(input, container);
-            let regular_init = pod
-                .spec
-                .init_containers
-                .iter()
-                .any(|init| init.name == spec.name && !actual::is_sidecar(init));
-            // An init container that has done its work counts as ready.
             status.ready = regular_init && ended.exit_code == 0;
             let waits = input.obstacles.contains_key(&spec.name)
                 || input.plan.crash_loops.contains(&spec.name);
@@ -386,3 +386,7 @@ fn initialised(pod: &Pod, status: &PodStatus, phase: Phase) -> Verdict {
     let message = format!("containers with incomplete status: [{}]", waiting.join(" "));
     Verdict { good: false, reason: "ContainersNotInitialized", message }
 }
+
+#[cfg(test)]
+#[path = "report_test.rs"]
+mod tests;
