@@ -44,7 +44,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     server.serve(listener, tls, cancel).await;
+    let stopping = Instant::now();
     server.shutdown().await;
+    println!("apiserver stopped after {:?}", stopping.elapsed());
     store.shutdown().await;
+    println!("store stopped after {:?}", stopping.elapsed());
     Ok(())
 }

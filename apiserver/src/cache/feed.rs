@@ -28,6 +28,9 @@ pub enum FeedError {
     Watch(store::Error),
 }
 
+/// A key and its new state; absent when it was deleted.
+pub(super) type KeyChange = (Bytes, Option<KeyValue>);
+
 /// Why the feed has to start over.
 #[derive(Debug, PartialEq, Eq)]
 enum Interrupted {
@@ -164,7 +167,7 @@ impl Feed {
 
     fn apply(&self, revision: i64, events: &[Arc<store::Event>]) {
         // One revision rarely touches more than one or two resources.
-        let mut touched: Vec<(Bytes, Vec<(Bytes, Option<KeyValue>)>)> = Vec::new();
+        let mut touched: Vec<(Bytes, Vec<KeyChange>)> = Vec::new();
         for event in events {
             let Some(prefix) = self.prefix_of(&event.kv.key) else { continue };
             let kv = (event.event_type == EventType::Put).then(|| event.kv.clone());

@@ -8,6 +8,7 @@ use imbl::OrdMap;
 use store::KeyValue;
 use tokio::sync::watch;
 
+use super::feed::KeyChange;
 use super::ring::Ring;
 use super::{Change, Cursor, Entry, Lagged};
 
@@ -71,7 +72,7 @@ impl ResourceCache {
     }
 
     /// Applies one revision's changes of this resource: an absent value is a deletion.
-    pub(super) fn apply(&self, revision: i64, changes: &[(Bytes, Option<KeyValue>)]) {
+    pub(super) fn apply(&self, revision: i64, changes: &[KeyChange]) {
         let read: Vec<_> = changes
             .iter()
             .map(|(key, kv)| (self.suffix(key), kv.as_ref().and_then(|kv| self.entry(kv))))

@@ -41,7 +41,7 @@ pub async fn handle(state: Arc<State>, request: Request<Body>) -> Response<Body>
         .get(&AUDIT_ID)
         .cloned()
         .or_else(|| HeaderValue::from_str(&state.registry.sources.uid()).ok());
-    let labels = labels(verb, &path);
+    let labels = labels(&state, verb, &path);
     let answer = AssertUnwindSafe(answer(&state, request, &path, query, verb));
     let mut response = answer.catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(?path, verb, "a handler panicked");
@@ -59,7 +59,9 @@ pub async fn handle(state: Arc<State>, request: Request<Body>) -> Response<Body>
     response
 }
 
-fn labels(verb: &str, path: &Path) -> RequestLabels {
+/// What a request is counted under. A path that names nothing served is counted without its names:
+/// they are the client's invention, and each would be a time series of its own.
+fn labels(state: &State, verb: &str, path: &Path) -> RequestLabels {
     let mut labels = RequestLabels {
         verb: verb.to_owned(),
         group: String::new(),
@@ -70,10 +72,14 @@ fn labels(verb: &str, path: &Path) -> RequestLabels {
         code: 0,
     };
     if let Path::Resource(resource) = path {
-        labels.group.clone_from(&resource.group);
-        labels.version.clone_from(&resource.version);
-        labels.resource.clone_from(&resource.plural);
-        labels.subresource.clone_from(&resource.subresource);
+        let kind = state.registry.kind(&resource.group, &resource.version, &resource.plural);
+        let Some(kind) = kind else { return labels };
+        labels.group = kind.row.group.to_string();
+        labels.version = kind.row.version.to_string();
+        labels.resource = kind.row.plural.to_string();
+        if kind.row.subresource(&resource.subresource).is_some() {
+            labels.subresource.clone_from(&resource.subresource);
+        }
         labels.scope = match (resource.name.as_str(), resource.namespace.as_str()) {
             ("", "") => "cluster",
             ("", _) => "namespace",

@@ -226,8 +226,15 @@ impl Registry {
         let mut in_use = InUse::default();
         if scope.kind.is("", "services") {
             for entry in scope.kind.cache.snapshot(0).objects.values() {
-                if let Ok(service) = serde_json::from_slice(&entry.value) {
-                    in_use.note_service(&service);
+                // Only Services with node ports need to be parsed; for the others the index knows.
+                let has_ports = !matches!(
+                    entry.field(&scope.kind.row, "spec.type"),
+                    Some("ClusterIP" | "ExternalName")
+                );
+                match entry.field(&scope.kind.row, "spec.clusterIP") {
+                    Some(address) if !has_ports => in_use.note_address(address),
+                    _ => in_use
+                        .note_service(&serde_json::from_slice(&entry.value).unwrap_or(Value::Null)),
                 }
             }
         }

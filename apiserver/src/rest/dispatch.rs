@@ -82,7 +82,7 @@ async fn serve_object(
             allow(row, Verb::Watch)?;
             list::watch(call, kind).await
         }
-        (&Method::GET, true) => {
+        (&Method::GET | &Method::HEAD, true) => {
             allow(row, Verb::List)?;
             list::list(call, kind).await
         }

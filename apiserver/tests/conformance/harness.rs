@@ -75,6 +75,10 @@ impl World {
         let server = ApiServer::new(Config::new(store.clone(), cidr, advertise))
             .await
             .expect("an apiserver");
+        Self::with(server, store)
+    }
+
+    pub fn with(server: ApiServer, store: Arc<Embedded>) -> Self {
         let router = server.router();
         let identity = Some(Identity::new("admin", &["system:masters", "system:authenticated"]));
         Self { server, store, router, identity }

@@ -4,6 +4,7 @@ mod harness;
 
 mod chain;
 mod deletion;
+mod listener;
 mod lists;
 mod services;
 mod subresources;

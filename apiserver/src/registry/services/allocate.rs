@@ -33,6 +33,11 @@ impl InUse {
         }
     }
 
+    /// Notes a clusterIP; `None` and nothing hold no address.
+    pub fn note_address(&mut self, address: &str) {
+        self.addresses.extend(address.parse::<Ipv4Addr>());
+    }
+
     /// Notes what a stored Service holds.
     pub fn note_service(&mut self, service: &Value) {
         self.addresses.extend(held_address(service));
