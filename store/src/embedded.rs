@@ -97,6 +97,7 @@ impl Embedded {
         });
         store.start_expiry();
         store.start_snapshots();
+        store.start_failure_watch();
         store.tasks.close();
         Ok(store)
     }
@@ -140,6 +141,25 @@ impl Embedded {
                 if raft.trigger().snapshot().await.is_err() {
                     return; // The core has ended, and has said why.
                 }
+            }
+        });
+    }
+
+    /// Notices when Raft's core fails, also while nobody writes.
+    fn start_failure_watch(self: &Arc<Self>) {
+        let store = Arc::downgrade(self);
+        let wait = self.raft.wait(None);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let failed = wait.metrics(|metrics| metrics.running_state.is_err(), "failure");
+            let outcome = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = failed => outcome,
+            };
+            if let (Ok(metrics), Some(store)) = (outcome, store.upgrade())
+                && let Err(fatal) = metrics.running_state
+            {
+                drop(store.fail(fatal.to_string()));
             }
         });
     }

@@ -125,3 +125,17 @@ async fn the_log_is_purged_as_it_grows() {
     assert_eq!(store.current_revision(), 1 + 64 * 400);
     store.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_applied_fails_the_member() {
+    let store = in_memory().await;
+    let mut failed = store.failed();
+    let unreadable = crate::raft::types::Proposal(bytes::Bytes::from_static(b"\xff"));
+    let outcome = store.raft.client_write(unreadable).await;
+    assert!(outcome.is_err(), "{outcome:?}");
+    let reason = failed.wait_for(Option::is_some).await.expect("the member lives").clone();
+    assert!(reason.is_some_and(|reason| reason.contains("format 255")), "the reason is told");
+    let put = PutRequest { key: "a".into(), ..PutRequest::default() };
+    assert!(matches!(store.put(put).await, Err(Error::Fatal { .. })));
+    store.shutdown().await;
+}
