@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -57,17 +58,21 @@ impl Fake {
         self.lock().refusals.extend(codes);
     }
 
-    /// Waits until `what` gives something.
+    /// Waits until `what` gives something; an hour of the tests' paused clock, which passes at once
+    /// when nothing else is to be done.
     pub async fn until<T>(&self, what: impl Fn(&Self) -> Option<T>) -> T {
-        loop {
-            let changed = self.1.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(found) = what(self) {
-                return found;
+        let found = async {
+            loop {
+                let changed = self.1.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if let Some(found) = what(self) {
+                    return found;
+                }
+                changed.await;
             }
-            changed.await;
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(3600), found).await.expect("what is waited for")
     }
 
     pub fn node_of(&self, pod: &str) -> Option<String> {
