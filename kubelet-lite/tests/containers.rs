@@ -63,6 +63,9 @@ async fn ends_are_told_with_code_and_reason() {
         let found = (ended.exit_code, ended.signal, ended.reason.as_str());
         assert_eq!(found, (code, signal, reason), "{args:?}");
     }
+    let mut terminal = node.container_config("terminal", &["print", "to a terminal"]);
+    terminal.tty = true;
+    assert_eq!(node.output(&sandbox, terminal).await, "to a terminal\n");
     let log = std::fs::read_to_string(node.path().join("logs/complain.log")).unwrap();
     assert!(log.ends_with(" stderr F oh no\n"), "{log}");
     node.finish().await;
@@ -287,6 +290,9 @@ async fn namespaces_are_shared_as_asked() {
     assert!(seen.contains(&node.names().bridge()), "the host's interfaces are seen: {seen}");
     let seen = node.output(&own, node.container_config("own-net", &routes)).await;
     assert!(!seen.contains(&node.names().bridge()) && seen.contains("eth0"), "{seen}");
+    let hostname = ["cat", "/proc/sys/kernel/hostname"];
+    let seen = node.output(&host, node.container_config("host-name", &hostname)).await;
+    assert_eq!(seen, std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap());
     let seen = node.output(&host, node.container_config("host-pid", &first_process)).await;
     assert_eq!(seen.as_bytes(), std::fs::read("/proc/1/cmdline").unwrap());
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::containers::{Containers, blocking, failed};
+use super::state::{Containers, blocking, failed};
 use crate::image::{self, Credentials, HELLO_REFERENCE, ImageRecord, Reference, Store};
 use crate::runtime::{
     Container, ContainerConfig, Error, ExecOutput, Image, PullAuth, Runtime, RuntimeEvent, Sandbox,

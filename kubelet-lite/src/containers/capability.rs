@@ -126,7 +126,7 @@ mod tests {
     fn grant(add: &[&str], drop: &[&str]) -> Result<Vec<&'static str>, String> {
         let own = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         // As on a machine whose root lacks SYS_RESOURCE.
-        let available = from_mask(u64::MAX & !(1 << 24));
+        let available = from_mask(!(1 << 24));
         granted(false, &own(add), &own(drop), &available).map(|set| set.into_iter().collect())
     }
 

@@ -42,6 +42,11 @@ pub(crate) fn is_unified() -> bool {
     root().join("cgroup.controllers").exists()
 }
 
+/// Whether memory limits can include swap.
+pub(crate) fn counts_swap() -> bool {
+    is_unified() || root().join("memory/memory.memsw.limit_in_bytes").exists()
+}
+
 /// Whether pods can be confined here at all; otherwise the reason.
 pub(crate) fn check() -> Result<(), String> {
     let hierarchies = hierarchies();

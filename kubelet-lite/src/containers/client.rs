@@ -13,7 +13,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 
 use super::folder::SHIM_SOCKET;
-use super::protocol::{Decoder, Event, Frame, Reply, Request};
+use super::protocol::{Decoder, End, Frame, Reply, Request};
 
 /// A shim answers in milliseconds. Starting may wait for a slow disk; quitting for processes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ pub(crate) enum ShimError {
 }
 
 /// Takes a shim's reports. Called in their order, and last with `None` when the connection ends.
-pub(crate) type Listener = Box<dyn Fn(Option<Event>) + Send + Sync>;
+pub(crate) type Listener = Box<dyn Fn(Option<End>) + Send + Sync>;
 
 /// A connection to a shim. Closes when dropped, which the shim survives.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ async fn read(mut stream: OwnedReadHalf, waiting: Arc<Waiting>, listener: Listen
                         let _ = sender.send(reply);
                     }
                 }
-                Ok(Some(Frame::Event(event))) => listener(Some(event)),
+                Ok(Some(Frame::End(end))) => listener(Some(end)),
                 Ok(Some(Frame::Request { .. })) => {}
                 Ok(None) => break,
                 Err(_) => break 'connection,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::capability::{self, Capabilities};
 use super::cgroup;
 use super::client::ShimError;
-use super::containers::{Containers, blocking, failed, now, random_id};
 use super::device;
 use super::folder::{ContainerFolder, ContainerRecord, SandboxFolder, SandboxRecord};
 use super::pod::{Member, Pod};
 use super::protocol::{Phase, Reply, Request, StartContainer, Status};
 use super::rootfs::{self, MountError};
 use super::spec::{ContainerSpec, PodNamespaces, command_line, environment};
+use super::state::{Containers, blocking, failed, now, random_id};
 use super::user::{Accounts, Wish};
 use crate::image::{ImageConfig, ImageRecord, Store};
 use crate::runtime::{ContainerConfig, Error};
@@ -324,6 +324,7 @@ impl Plan {
             resources: &config.resources,
             cgroup: &self.record.cgroup,
             unified: cgroup::is_unified(),
+            counts_swap: cgroup::counts_swap(),
             devices: &devices,
         };
         Ok(spec.to_json())

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::containers::{Containers, blocking, failed};
 use super::protocol::{Exec, Request};
+use super::state::{Containers, blocking, failed};
 use crate::runtime::{Error, ExecOutput};
 
 const EXEC: &str = "exec";

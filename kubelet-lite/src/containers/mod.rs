@@ -28,7 +28,6 @@ mod capability;
 mod cgroup;
 mod client;
 mod config;
-mod containers;
 mod create;
 mod device;
 mod exec;
@@ -40,8 +39,9 @@ mod rootfs;
 mod sandbox;
 mod shim;
 mod spec;
+mod state;
 mod user;
 
 pub use config::{ContainersConfig, OpenError, check};
-pub use containers::Containers;
 pub use shim::shim_main;
+pub use state::Containers;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::client::ShimClient;
 use super::folder::{ContainerRecord, SandboxFolder, SandboxRecord};
-use super::protocol::{Event, Phase, Status};
+use super::protocol::{End, Phase, Status};
 use crate::runtime::{Container, ContainerState, Sandbox, SandboxState};
 
 /// Exit code and reason of a container whose end nobody saw, as containerd has them.
@@ -97,17 +97,17 @@ impl Pod {
         self.wait_for(timeout, ended).await.is_some()
     }
 
-    pub(crate) fn apply(&self, event: Event) {
-        self.update(|live| match event {
-            Event::ContainerExited(status) => {
+    pub(crate) fn apply(&self, end: End) {
+        self.update(|live| match end {
+            End::Container(status) => {
                 if let Some(member) = live.containers.get_mut(&status.container) {
                     member.status = status;
                 }
             }
-            Event::ExecExited { exec, exit_code } => {
+            End::Exec { exec, exit_code } => {
                 live.execs.insert(exec, exit_code);
             }
-            Event::PauseExited => live.pause = None,
+            End::Pause => live.pause = None,
         });
     }
 

@@ -16,7 +16,7 @@ const LENGTH_BYTES: usize = 4;
 pub(crate) enum Frame {
     Request { id: u64, request: Request },
     Reply { id: u64, reply: Reply },
-    Event(Event),
+    End(End),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub(crate) struct Exec {
     /// Files that take what the command prints.
     pub stdout: PathBuf,
     pub stderr: PathBuf,
-    /// Names the end in [`Event::ExecExited`].
+    /// Names the end in [`End::Exec`].
     pub exec: u64,
 }
 
@@ -80,11 +80,12 @@ pub(crate) enum Reply {
     Failed { reason: String },
 }
 
+/// The end of a process, as it happens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Event {
-    ContainerExited(Status),
-    ExecExited { exec: u64, exit_code: i32 },
-    PauseExited,
+pub(crate) enum End {
+    Container(Status),
+    Exec { exec: u64, exit_code: i32 },
+    Pause,
 }
 
 /// What became of a container. Kept in a file beside its configuration.
@@ -170,7 +171,7 @@ mod tests {
                 request: Request::Signal { container: "c".into(), signal: 15 },
             },
             Frame::Reply { id: 7, reply: Reply::Failed { reason: "kein Prozeß".into() } },
-            Frame::Event(Event::ContainerExited(Status {
+            Frame::End(End::Container(Status {
                 container: "c".into(),
                 phase: Phase::Exited,
                 exit_code: 137,

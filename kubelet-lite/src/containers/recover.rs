@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::cgroup;
 use super::client::ShimClient;
 use super::config::OpenError;
-use super::containers::{Containers, now};
 use super::create::load_member;
 use super::folder::{ContainerFolder, SandboxFolder, children};
 use super::pod::Pod;
 use super::protocol::{Reply, Request, Status};
 use super::sandbox::wipe;
+use super::state::{Containers, now};
 
 /// A shim that lives answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,12 +11,12 @@ use network::PodLink;
 
 use super::cgroup;
 use super::client::{Listener, ShimClient};
-use super::containers::{Containers, blocking, failed, now, random_id};
 use super::folder::{DnsRecord, NetworkRecord, SandboxFolder, SandboxRecord, save};
 use super::pod::Pod;
 use super::protocol::{Reply, Request, StartPause};
 use super::rootfs;
 use super::spec::PauseSpec;
+use super::state::{Containers, blocking, failed, now, random_id};
 use crate::image::HELLO;
 use crate::runtime::{Error, Resources, Sandbox, SandboxConfig};
 
@@ -66,7 +66,7 @@ impl Containers {
             namespace: config.namespace.clone(),
             uid: config.uid.clone(),
             attempt: config.attempt,
-            hostname: config.hostname.clone(),
+            hostname: hostname(&config.hostname),
             created_at: now(),
             network,
             host_pid: config.host_pid,
@@ -182,12 +182,12 @@ impl Containers {
     /// Takes a shim's reports into the pod's state.
     pub(crate) fn listener(&self, pod: &Arc<Pod>) -> Listener {
         let (pod, events) = (Arc::downgrade(pod), self.events.clone());
-        Box::new(move |event| {
+        Box::new(move |end| {
             let Some(pod) = pod.upgrade() else {
                 return;
             };
-            match event {
-                Some(event) => pod.apply(event),
+            match end {
+                Some(end) => pod.apply(end),
                 None => {
                     // Without their shim nobody takes what they print, nor their end.
                     cgroup::kill_all(&pod.live().record.cgroup);
@@ -367,6 +367,14 @@ fn prepare(
         }
     };
     written().map_err(failed(CREATE))
+}
+
+/// A pod on the host's network has the host's name.
+fn hostname(own: &str) -> String {
+    if !own.is_empty() {
+        return own.to_owned();
+    }
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into())
 }
 
 /// The pod's resolv.conf: its own, or the host's where it has none.

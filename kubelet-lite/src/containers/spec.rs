@@ -48,6 +48,8 @@ pub(crate) struct ContainerSpec<'a> {
     pub resources: &'a Resources,
     pub cgroup: &'a str,
     pub unified: bool,
+    /// The kernel counts swap, so a memory limit can include it.
+    pub counts_swap: bool,
     pub devices: &'a [Device],
 }
 
@@ -85,7 +87,7 @@ impl ContainerSpec<'_> {
             true => json!([]),
             false => json!(paths),
         };
-        let mut resources = resources(self.resources);
+        let mut resources = resources(self.resources, self.counts_swap);
         resources["devices"] = json!([{ "allow": self.privileged, "access": "rwm" }]);
         let devices: Vec<Value> = self.devices.iter().map(Device::to_json).collect();
         json!({
@@ -249,7 +251,7 @@ fn capabilities(granted: &Capabilities) -> Value {
     })
 }
 
-fn resources(wanted: &Resources) -> Value {
+fn resources(wanted: &Resources, counts_swap: bool) -> Value {
     let mut resources = json!({});
     let mut cpu = json!({});
     if let Some(shares) = wanted.cpu_shares {
@@ -263,8 +265,11 @@ fn resources(wanted: &Resources) -> Value {
         resources["cpu"] = cpu;
     }
     if let Some(limit) = wanted.memory_limit_bytes {
-        // Swap counts in: a limit that swapping softens is none.
-        resources["memory"] = json!({ "limit": limit, "swap": limit });
+        resources["memory"] = json!({ "limit": limit });
+        if counts_swap {
+            // A limit that swapping softens is none.
+            resources["memory"]["swap"] = json!(limit);
+        }
     }
     if let Some(limit) = wanted.pids_limit {
         resources["pids"] = json!({ "limit": limit });
@@ -397,6 +402,7 @@ mod tests {
             resources: &resources,
             cgroup: "/c",
             unified: false,
+            counts_swap: true,
             devices: &[],
         }
         .to_json()

@@ -19,13 +19,16 @@ const EXEC_PATIENCE_MS: u16 = 10_000;
 /// Room for a sentence about what went wrong.
 const COMPLAINT_LIMIT: u64 = 4096;
 
+/// Where a process's output is read, and which stream it is.
+pub(super) type ReadEnd = (OwnedFd, &'static str);
+
 /// The two ends of what a process prints.
 pub(super) struct Output {
     pub(super) child_stdin: OwnedFd,
     pub(super) child_stdout: OwnedFd,
     pub(super) child_stderr: OwnedFd,
     /// Read ends, not blocking. With a terminal there is one, its other side.
-    pub(super) streams: Vec<(OwnedFd, &'static str)>,
+    pub(super) streams: Vec<ReadEnd>,
 }
 
 impl Output {
@@ -95,14 +98,11 @@ pub(super) struct Child<'a> {
 
 impl Child<'_> {
     /// Creates and starts it. Returns the pid and the read ends of its output.
-    pub(super) fn start(
-        &self,
-        output: Output,
-    ) -> Result<(i32, Vec<(OwnedFd, &'static str)>), String> {
+    pub(super) fn start(&self, output: Output) -> Result<(i32, Vec<ReadEnd>), String> {
         let _ = std::fs::remove_dir_all(self.state.join(self.id)); // Of an earlier attempt.
         let (complaints, executor, writer) = self.executor()?;
         let built = self
-            .builder(executor, &output)?
+            .builder(executor)?
             .with_stdin(output.child_stdin)
             .with_stdout(output.child_stdout)
             .with_stderr(output.child_stderr)
@@ -126,7 +126,7 @@ impl Child<'_> {
         Container::load(self.state.join(self.id)).map_err(|error| chain(&error))?;
         let (complaints, executor, writer) = self.executor()?;
         let built = self
-            .builder(executor, &output)?
+            .builder(executor)?
             .with_stdin(output.child_stdin)
             .with_stdout(output.child_stdout)
             .with_stderr(output.child_stderr)
@@ -149,7 +149,7 @@ impl Child<'_> {
         Ok((reader.into(), executor, writer))
     }
 
-    fn builder(&self, executor: PodExecutor, _: &Output) -> Result<ContainerBuilder, String> {
+    fn builder(&self, executor: PodExecutor) -> Result<ContainerBuilder, String> {
         ContainerBuilder::new(self.id.to_owned(), SyscallType::default())
             .with_executor(executor)
             .with_root_path(self.state)

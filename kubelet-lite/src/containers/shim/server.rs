@@ -22,7 +22,7 @@ use super::oom;
 use crate::containers::cgroup;
 use crate::containers::folder::{SHIM_SOCKET, STATUS_FILE, write_atomically};
 use crate::containers::protocol::{
-    Decoder, Event, Exec, Frame, Phase, Reply, Request, StartContainer, StartPause, Status,
+    Decoder, End, Exec, Frame, Phase, Reply, Request, StartContainer, StartPause, Status,
 };
 
 /// The kubelet connects once and reconnects after a crash: more clients are a mistake.
@@ -167,7 +167,7 @@ impl Server {
                     let reply = self.answer(request);
                     self.clients[at].send(&Frame::Reply { id, reply });
                 }
-                Ok(Some(Frame::Reply { .. } | Frame::Event(_))) => {}
+                Ok(Some(Frame::Reply { .. } | Frame::End(_))) => {}
                 Ok(None) => return,
                 Err(_) => return self.clients[at].gone = true,
             }
@@ -332,9 +332,9 @@ impl Server {
             };
             if self.pause == Some(pid) {
                 self.pause = None;
-                self.report(&Event::PauseExited);
+                self.report(&End::Pause);
             } else if let Some(exec) = self.execs.remove(&pid) {
-                self.report(&Event::ExecExited { exec, exit_code });
+                self.report(&End::Exec { exec, exit_code });
             } else {
                 self.container_ended(pid, exit_code, signal);
             }
@@ -361,8 +361,8 @@ impl Server {
         status.finished_at = now();
         status.oom_killed = oom::kills(&container.cgroup) > 0;
         container.save();
-        let event = Event::ContainerExited(container.status.clone());
-        self.report(&event);
+        let end = End::Container(container.status.clone());
+        self.report(&end);
     }
 
     fn pump(&mut self, id: &str, at: usize) {
@@ -378,9 +378,9 @@ impl Server {
         }
     }
 
-    fn report(&mut self, event: &Event) {
+    fn report(&mut self, end: &End) {
         for client in &mut self.clients {
-            client.send(&Frame::Event(event.clone()));
+            client.send(&Frame::End(end.clone()));
         }
     }
 
