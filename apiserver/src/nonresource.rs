@@ -17,12 +17,13 @@ use crate::state::State;
 use crate::{health, version};
 
 /// What `/` lists besides discovery.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/healthz",
     "/healthz/etcd",
     "/healthz/ping",
     "/livez",
     "/metrics",
+    "/openapi/v2",
     "/openapi/v3",
     "/readyz",
     "/readyz/etcd",
@@ -49,6 +50,7 @@ pub async fn serve(
         "/" => Ok(root(state)),
         "/version" => Ok(json_response(200, Bytes::from(version::document().to_string()))),
         "/metrics" => metrics(state),
+        "/openapi/v2" => Ok(openapi_v2(state, parts)),
         "/openapi/v3" => Ok(json_response(200, state.openapi.index())),
         _ => {
             if let Some(document) = trimmed.strip_prefix("/openapi/v3/") {
@@ -81,18 +83,29 @@ fn metrics(state: &State) -> Result<Response<Body>, Status> {
 fn openapi(state: &State, parts: &Parts, path: &str, query: &Query) -> Response<Body> {
     let Some((bytes, hash)) = state.openapi.document(path) else { return page_not_found() };
     let etag = format!("\"{hash}\"");
-    let known = parts
-        .headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|tags| tags.split(',').any(|known| known.trim() == etag));
-    let mut response = tagged(known, &etag, "application/json", bytes);
+    let mut response = tagged(is_known(parts, &etag), &etag, "application/json", bytes);
     // A URL that names the content by its hash never changes.
     if query.get("hash") == Some(hash) {
         let forever = HeaderValue::from_static("public, immutable");
         response.headers_mut().insert(http::header::CACHE_CONTROL, forever);
     }
     response
+}
+
+fn openapi_v2(state: &State, parts: &Parts) -> Response<Body> {
+    let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let (media_type, bytes, hash) = state.openapi.v2(accept);
+    let etag = format!("\"{hash}\"");
+    tagged(is_known(parts, &etag), &etag, media_type, bytes)
+}
+
+/// Whether the client has the content of this tag.
+fn is_known(parts: &Parts, etag: &str) -> bool {
+    parts
+        .headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|tags| tags.split(',').any(|known| known.trim() == etag))
 }
 
 /// A document with its entity tag, or 304 if the client has it already.

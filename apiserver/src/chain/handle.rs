@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::{Identity, Status};
 use axum::body::Body;
@@ -11,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use tokio::time::Instant;
 
 use super::authz::{self, Attributes};
+use super::deadline::deadline;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
 use crate::metrics::RequestLabels;
@@ -18,9 +18,6 @@ use crate::nonresource;
 use crate::registry::Query;
 use crate::rest::{self, Call, status_response};
 use crate::state::State;
-
-/// Time that anything but a watch or a followed log may take, as upstream.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
@@ -105,6 +102,10 @@ async fn answer(
     }
     let long_running = verb == "watch"
         || matches!(path, Path::Resource(resource) if resource.subresource == "log");
+    let deadline = match deadline(query.get("timeout")) {
+        Ok(deadline) => deadline,
+        Err(status) => return status_response(&status),
+    };
     let mut told = Vec::new();
     let work = async {
         let (parts, body) = request.into_parts();
@@ -131,7 +132,7 @@ async fn answer(
     let outcome = if long_running {
         work.await
     } else {
-        match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
+        match tokio::time::timeout(deadline, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Status::request_timeout()),
         }

@@ -6,6 +6,7 @@
 
 mod authz;
 mod body;
+mod deadline;
 mod handle;
 mod request_info;
 mod warnings;

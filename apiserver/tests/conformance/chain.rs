@@ -100,6 +100,13 @@ async fn openapi_has_an_index_and_documents_with_tags() {
     let known = world.ask(Method::GET, &url, &[(http::header::IF_NONE_MATCH, &tag)], "").await;
     assert_eq!((known.code, known.text.as_str()), (304, ""));
     assert_eq!(world.get("/openapi/v3/apis/nonsense/v1").await.code, 404);
+    assert_eq!(world.get("/openapi/v2").await.expect(200)["swagger"], "2.0");
+    let asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let protobuf = world.send(Method::GET, "/openapi/v2", &[(ACCEPT, asked)], "").await;
+    assert_eq!(
+        protobuf.headers()["content-type"],
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    );
 }
 
 #[tokio::test]
