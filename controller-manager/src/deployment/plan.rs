@@ -316,12 +316,12 @@ pub mod tests {
         let mut deployment = deployment(3, 0, 0);
         deployment.spec.strategy.kind = "Recreate".to_owned();
         let running = set(&deployment, "old", 1, (3, 3));
-        let plan = decide(&deployment, &[running.clone()]);
+        let plan = decide(&deployment, std::slice::from_ref(&running));
         assert_eq!((plan.create.is_none(), sizes(&plan)), (true, vec![("old", 0)]));
         // Scaled down, Pods still terminating.
         let mut stopping = running.clone();
         stopping.spec.replicas = Some(0);
-        assert!(decide(&deployment, &[stopping.clone()]).create.is_none());
+        assert!(decide(&deployment, std::slice::from_ref(&stopping)).create.is_none());
         let mut stopped = stopping;
         stopped.status = Default::default();
         let plan = decide(&deployment, &[stopped]);

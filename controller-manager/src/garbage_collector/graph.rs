@@ -173,10 +173,9 @@ impl Graph {
                     observed: false,
                 }
             });
-            if node.dependents.insert(uid.clone()) {
-                if !same_object(&node.place, &owner.place) || node.state.foreground {
-                    work.push(Work::Judge(uid.clone()));
-                }
+            let is_new = node.dependents.insert(uid.clone());
+            if is_new && (!same_object(&node.place, &owner.place) || node.state.foreground) {
+                work.push(Work::Judge(uid.clone()));
             }
         }
     }
