@@ -19,7 +19,7 @@ use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::KubeletConfig;
@@ -128,7 +128,13 @@ impl Kubelet {
             events,
             config,
         });
-        let pods = Pods { shared, registry, workers: JoinSet::new(), cancel: cancel.clone() };
+        let pods = Pods {
+            shared,
+            registry,
+            workers: JoinSet::new(),
+            owners: HashMap::new(),
+            cancel: cancel.clone(),
+        };
         tokio::join!(keeper.run(cancel, registered), pods.run());
     }
 }
@@ -136,7 +142,9 @@ impl Kubelet {
 struct Pods {
     shared: Arc<Shared>,
     registry: Registry,
-    workers: JoinSet<String>,
+    workers: JoinSet<()>,
+    /// Whose worker each task is.
+    owners: HashMap<Id, String>,
     cancel: CancellationToken,
 }
 
@@ -173,10 +181,10 @@ impl Pods {
                 _ = relist.tick() => if synced {
                     self.end_strangers().await;
                 },
-                Some(done) = self.workers.join_next() => self.finished(done),
+                Some(done) = self.workers.join_next_with_id() => self.finished(done),
             }
         }
-        while self.workers.join_next().await.is_some() {}
+        while self.workers.join_next().await.is_some() {} // Cancelled, as this is.
     }
 
     /// True at the end of a list, when every pod of the node is known.
@@ -226,23 +234,28 @@ impl Pods {
         let uid = pod.uid().to_owned();
         let handle = Arc::new(Handle::new(pod, gone));
         self.registry.lock().insert(uid.clone(), handle.clone());
-        // Boxed: idle workers of hollow pods are what memory is spent on.
-        let worker = Box::new(Worker::new(self.shared.clone(), handle));
-        let cancel = self.cancel.clone();
-        self.workers.spawn(async move {
-            worker.run(cancel).await;
-            uid
-        });
+        self.employ(uid, handle);
     }
 
-    fn finished(&mut self, done: Result<String, tokio::task::JoinError>) {
-        match done {
-            Ok(uid) => {
-                self.registry.lock().remove(&uid);
+    fn employ(&mut self, uid: String, handle: Arc<Handle>) {
+        // Boxed: idle workers of hollow pods are what memory is spent on.
+        let worker = Box::new(Worker::new(self.shared.clone(), handle));
+        let task = self.workers.spawn(worker.run(self.cancel.clone()));
+        self.owners.insert(task.id(), uid);
+    }
+
+    /// A worker that panicked is replaced: it holds nothing that cannot be looked up again.
+    fn finished(&mut self, done: Result<(Id, ()), JoinError>) {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let Some(uid) = self.owners.remove(&id) else { return };
+        if let Err(error) = done {
+            tracing::error!(uid, %error, "a pod worker ended early; another takes over");
+            if let Some(handle) = self.registry.get(&uid) {
+                self.employ(uid, handle);
             }
-            // Its handle stays without a worker: only a new process can tell what it left.
-            Err(error) => tracing::error!(%error, "a pod worker ended early"),
+            return;
         }
+        self.registry.lock().remove(&uid);
     }
 
     /// Ends what the runtime has of pods that the API does not bind to this node, and removes the

@@ -39,6 +39,8 @@ pub struct Keeper {
     events: EventRecorder,
     machine: Machine,
     uid: String,
+    /// The Node was in the list that the watch began with.
+    listed: bool,
     /// What was last written, without the heartbeat's times.
     written: Value,
     pressure: Pressure,
@@ -52,6 +54,7 @@ impl Keeper {
             events,
             machine: Machine::read(),
             uid: String::new(),
+            listed: false,
             written: Value::Null,
             pressure: Pressure::default(),
         }
@@ -94,17 +97,28 @@ impl Keeper {
         tokio::time::Instant::now() + RENEW_EVERY.mul_f64(part)
     }
 
-    fn is_gone(&self, event: Option<watcher::Result<watcher::Event<client::light::Node>>>) -> bool {
+    /// Takes in one event of the watch. True if the Node is not there.
+    fn is_gone(
+        &mut self,
+        event: Option<watcher::Result<watcher::Event<client::light::Node>>>,
+    ) -> bool {
         match event {
+            Some(Ok(watcher::Event::Init)) => self.listed = false,
+            Some(Ok(watcher::Event::InitApply(node) | watcher::Event::Apply(node))) => {
+                self.listed = true;
+                // Somebody else may have made it anew: it is ours all the same.
+                self.uid = node.metadata.uid.unwrap_or_default();
+            }
+            Some(Ok(watcher::Event::InitDone)) => return !self.listed,
             Some(Ok(watcher::Event::Delete(node))) => {
-                node.metadata.uid.as_deref() == Some(self.uid.as_str())
+                return node.metadata.uid.as_deref() == Some(self.uid.as_str());
             }
             Some(Err(error)) => {
                 tracing::debug!(node = self.config.node_name, %error, "watch of the own node");
-                false
             }
-            Some(Ok(_)) | None => false,
+            None => {}
         }
+        false
     }
 
     /// Renews the lease and writes the status if that is due. True if the Node is gone.

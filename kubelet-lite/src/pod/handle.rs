@@ -23,7 +23,8 @@ pub struct Wanted {
     pub pod: Arc<Pod>,
     /// The API does not have the pod: end it and leave nothing.
     pub gone: bool,
-    /// A ConfigMap or Secret that the pod refers to has changed since the last look.
+    /// What files are made from has changed since the last look: a ConfigMap or Secret that the
+    /// pod refers to, or its labels and annotations.
     pub references_changed: bool,
 }
 
@@ -42,6 +43,10 @@ impl Handle {
     pub fn offer(&self, pod: Arc<Pod>) {
         let mut slot = self.slot();
         if pod.resource_version() > slot.pod.resource_version() {
+            // Files of downwardAPI volumes show them.
+            let (old, new) = (&slot.pod.metadata, &pod.metadata);
+            let told_differ = old.labels != new.labels || old.annotations != new.annotations;
+            slot.references_changed |= told_differ;
             slot.pod = pod;
             drop(slot);
             self.wake();

@@ -30,6 +30,8 @@ use crate::runtime::{ContainerState, SandboxState};
 
 /// Looks without an event, as a safety net.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The same for pods that only pretend, which nothing can happen to.
+const LOOK_AGAIN_HOLLOW: Duration = Duration::from_secs(600);
 /// After a failed look at the runtime or a failed write.
 const RETRY: Duration = Duration::from_secs(1);
 /// Rounds in a row without a pause, after which a worker yields for `RETRY`: more than any pod
@@ -106,7 +108,7 @@ impl Worker {
     /// Runs until nothing of the pod is left in the API and the runtime, or until cancelled.
     /// Cancelling leaves containers as they are: they are adopted, or ended by the runtime's
     /// shutdown.
-    pub async fn run(mut self, cancel: CancellationToken) {
+    pub async fn run(mut self: Box<Self>, cancel: CancellationToken) {
         let _ = cancel.run_until_cancelled(self.serve()).await;
     }
 
@@ -130,13 +132,15 @@ impl Worker {
 
     async fn sleep(&mut self, until: Option<i64>) {
         let now = self.shared.now();
-        let pause = until.map_or(LOOK_AGAIN, |until| {
+        let pretends = self.shared.config.runtime.pretends();
+        let look_again = if pretends { LOOK_AGAIN_HOLLOW } else { LOOK_AGAIN };
+        let pause = until.map_or(look_again, |until| {
             Duration::from_nanos(u64::try_from(until.saturating_sub(now)).unwrap_or(0))
         });
         let handle = self.handle.clone();
         tokio::select! {
             () = handle.woken() => {}
-            () = tokio::time::sleep(pause.min(LOOK_AGAIN)) => {}
+            () = tokio::time::sleep(pause.min(look_again)) => {}
             Some(done) = self.tasks.join_next() => self.finish(done),
         }
         while let Some(done) = self.tasks.try_join_next() {

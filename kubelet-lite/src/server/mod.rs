@@ -1,5 +1,6 @@
 //! The kubelet's https server: one listener for all nodes of the process.
 
+mod access;
 mod logs;
 mod metrics;
 mod pods;

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Nodes, router};
+use super::{Nodes, access, router};
 
 /// Connections at a time. Its one client is the apiserver, with a connection per log reader.
 const MAX_CONNECTIONS: usize = 1024;
@@ -24,8 +24,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct KubeletServer;
 
 impl KubeletServer {
-    /// Serves until cancelled. `tls` decides who may come in: it has to require a client
-    /// certificate, since whoever has one may read every log. Streams under way are cut at the end.
+    /// Serves until cancelled. `tls` has to require and verify a client certificate; of those that
+    /// it lets in, only administrators and the apiserver get an answer. Streams under way are cut
+    /// at the end.
     pub async fn serve(
         listener: TcpListener,
         tls: Arc<rustls::ServerConfig>,
@@ -78,6 +79,12 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: axum::Rou
             return;
         }
         Err(_) => return,
+    };
+    let certificates = stream.get_ref().1.peer_certificates();
+    let caller = certificates.and_then(|chain| access::identity_of(chain.first()?));
+    let service = match caller.as_ref().filter(|caller| access::may_use(caller)) {
+        Some(_) => service,
+        None => access::refusal(caller.as_ref()),
     };
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);

@@ -47,10 +47,21 @@ impl Cluster {
     }
 
     pub async fn with(runtime: Arc<dyn Runtime>) -> Self {
+        Self::with_tls(runtime, None).await
+    }
+
+    /// With what the apiserver shows to kubelets.
+    pub async fn with_tls(
+        runtime: Arc<dyn Runtime>,
+        kubelet_client_tls: Option<Arc<rustls::ClientConfig>>,
+    ) -> Self {
         let store = store::Embedded::open(store::Config::default()).await.expect("a store");
         let advertise: SocketAddr = "127.0.0.1:6443".parse().expect("an address");
         let cidr = "10.96.0.0/16".parse().expect("a network");
-        let config = apiserver::Config::new(store, cidr, advertise);
+        let config = apiserver::Config {
+            kubelet_client_tls,
+            ..apiserver::Config::new(store, cidr, advertise)
+        };
         let server = ApiServer::new(config).await.expect("an apiserver");
         let connector = client::connector(server.router());
         let admin = connector(Identity::new("admin", &["system:masters"]));
@@ -67,9 +78,13 @@ impl Cluster {
     }
 
     pub async fn kubelet(&self) -> Running {
+        self.kubelet_at(10250).await
+    }
+
+    pub async fn kubelet_at(&self, port: u16) -> Running {
         let ip = Ipv4Addr::new(127, 0, 0, 1).into();
         let (connector, runtime) = (self.connector.clone(), self.runtime.clone());
-        let config = KubeletConfig::new("n1", connector, runtime, self.files.path(), ip, 10250);
+        let config = KubeletConfig::new("n1", connector, runtime, self.files.path(), ip, port);
         let kubelet = Kubelet::new(config);
         let (node, mut registered) = (kubelet.handle(), kubelet.registered());
         let cancel = CancellationToken::new();
@@ -84,6 +99,11 @@ impl Cluster {
             Err(error) if kubelet_lite::rest::is_not_found(&error) => None,
             Err(error) => panic!("{path}: {error}"),
         }
+    }
+
+    pub async fn text(&self, path: &str) -> kube::Result<String> {
+        let request = http::Request::get(path).body(Vec::new()).expect("a request");
+        self.admin.request_text(request).await
     }
 
     pub async fn create(&self, path: &str, body: &Value) -> Value {

@@ -5,4 +5,5 @@ mod files;
 mod lifecycle;
 mod logs;
 mod node;
+mod real;
 mod recorder;

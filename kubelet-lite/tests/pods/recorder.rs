@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use kubelet_lite::runtime::hollow::Hollow;
 use kubelet_lite::runtime::{
     Container, ContainerConfig, Error, Image, PullAuth, Runtime, RuntimeEvent, Sandbox,
@@ -81,10 +80,6 @@ impl Runtime for Recorder {
 
     async fn list_containers(&self, sandbox: Option<&str>) -> Result<Vec<Container>, Error> {
         self.hollow.list_containers(sandbox).await
-    }
-
-    fn log(&self, container: &Container) -> Option<Bytes> {
-        self.hollow.log(container)
     }
 
     async fn image_status(&self, image: &str) -> Result<Option<Image>, Error> {
