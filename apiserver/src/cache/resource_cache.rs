@@ -1,5 +1,6 @@
 //! Objects and recent changes of one resource.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use api::resource::Resource;
@@ -98,15 +99,19 @@ impl ResourceCache {
         key.slice(self.prefix.len()..)
     }
 
+    /// Reads a stored value. One that cannot be read is left out and told of: neither a value that
+    /// someone else put there nor a fault in one kind's code may stop the feed, and with it every
+    /// read of every resource.
     fn entry(&self, kv: &KeyValue) -> Option<(Bytes, Arc<Entry>)> {
-        match Entry::read(&self.row, kv) {
-            Ok(entry) => Some((self.suffix(&kv.key), Arc::new(entry))),
-            Err(error) => {
-                let key = String::from_utf8_lossy(&kv.key);
-                tracing::warn!(%key, %error, "stored value is not served");
-                None
-            }
-        }
+        let read = std::panic::catch_unwind(AssertUnwindSafe(|| Entry::read(&self.row, kv)));
+        let fault = match read {
+            Ok(Ok(entry)) => return Some((self.suffix(&kv.key), Arc::new(entry))),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "reading it panicked".to_owned(),
+        };
+        let key = String::from_utf8_lossy(&kv.key);
+        tracing::error!(%key, fault, "a stored value is not served");
+        None
     }
 
     /// The newest state. `at_least` is a revision that the feed has announced: the state is then

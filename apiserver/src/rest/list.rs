@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::Status;
-use api::object::Spliced;
+use api::object::{Spliced, splice_offset};
 use axum::body::Body;
 use bytes::Bytes;
 use http::Response;
@@ -53,9 +53,10 @@ pub fn object_response(
     kv: &KeyValue,
     form: Form,
 ) -> Result<Response<Body>, Status> {
-    if form == Form::Objects {
+    if form == Form::Objects && splice_offset(&kv.value).is_some() {
         return Ok(plain(code, &Spliced::new(&kv.value, kv.mod_revision)));
     }
+    // A foreign value has no place for a version; reading it tells what is wrong with it.
     let entry = Entry::read(&kind.row, kv).map_err(|error| Status::internal(error.to_string()))?;
     entry_response(call, kind, code, &entry, form)
 }

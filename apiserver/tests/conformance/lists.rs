@@ -180,3 +180,19 @@ async fn a_long_list_is_whole() {
     let table = world.get_as(CONFIG_MAPS, TABLE).await.expect(200);
     assert_eq!(table["rows"].as_array().unwrap().len(), 200);
 }
+
+#[tokio::test]
+async fn a_foreign_value_in_the_store_is_left_out() {
+    let world = World::new().await;
+    world.config_map("a", json!({})).await;
+    for value in ["no JSON at all", "{}", "{\"metadata\":{\"name\":7}}"] {
+        let put = store::PutRequest {
+            key: "/registry/configmaps/default/foreign".into(),
+            value: value.into(),
+            ..store::PutRequest::default()
+        };
+        world.store.put(put).await.unwrap();
+        assert_eq!(names(&world.get(CONFIG_MAPS).await.expect(200)), ["a"]);
+        world.get(&format!("{CONFIG_MAPS}/foreign")).await.refusal(500);
+    }
+}
