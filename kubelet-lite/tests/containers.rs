@@ -233,6 +233,16 @@ async fn limits_bite_and_the_killer_is_named() {
         (137, 9, "OOMKilled"),
         "{ended:?}"
     );
+    // Nobody lifts its own limit from within.
+    let file = match std::path::Path::new("/sys/fs/cgroup/memory").exists() {
+        true => "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        false => "/sys/fs/cgroup/memory.max",
+    };
+    let lift = node.container_config("lift", &["write", file, "99999744"]);
+    let id = node.run(&sandbox, lift).await;
+    assert_eq!(node.ended(&id).await.exit_code, 1);
+    let said = text_of(&node.path().join("logs/lift.log"));
+    assert!(said.contains("Read-only file system"), "{said}");
     let small = node.container_config("small", &["allocate", "8"]);
     assert_eq!(node.output(&sandbox, small).await, "allocated 8 MiB\n");
     node.finish().await;

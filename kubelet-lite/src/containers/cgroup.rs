@@ -37,6 +37,17 @@ fn hierarchies() -> Vec<PathBuf> {
     folders.map(|entry| entry.path()).collect()
 }
 
+/// Names of v1's hierarchies, links among them included; none where there is v2 alone.
+pub(crate) fn hierarchy_names() -> Vec<String> {
+    if is_unified() {
+        return vec![];
+    }
+    let Ok(entries) = fs::read_dir(root()) else {
+        return vec![];
+    };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
 /// Whether there is the one hierarchy of v2 alone.
 pub(crate) fn is_unified() -> bool {
     root().join("cgroup.controllers").exists()
@@ -53,7 +64,7 @@ pub(crate) fn check() -> Result<(), String> {
     let Some(first) = hierarchies.first() else {
         return Err(format!("no cgroup hierarchy is mounted at {}", root().display()));
     };
-    let probe = first.join(format!("coracle-probe-{}", std::process::id()));
+    let probe = first.join(format!("coracle-probe-{:016x}", rand::random::<u64>()));
     let made = fs::create_dir(&probe).map_err(|error| format!("cgroups: {error}"));
     let _ = fs::remove_dir(&probe);
     made

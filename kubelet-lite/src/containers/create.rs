@@ -324,6 +324,7 @@ impl Plan {
             resources: &config.resources,
             cgroup: &self.record.cgroup,
             unified: cgroup::is_unified(),
+            hierarchies: &cgroup::hierarchy_names(),
             counts_swap: cgroup::counts_swap(),
             devices: &devices,
         };

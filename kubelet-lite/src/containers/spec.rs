@@ -48,6 +48,8 @@ pub(crate) struct ContainerSpec<'a> {
     pub resources: &'a Resources,
     pub cgroup: &'a str,
     pub unified: bool,
+    /// Names of the hierarchies below `/sys/fs/cgroup`; none where there is the one of v2.
+    pub hierarchies: &'a [String],
     /// The kernel counts swap, so a memory limit can include it.
     pub counts_swap: bool,
     pub devices: &'a [Device],
@@ -83,9 +85,9 @@ const READONLY: [&str; 5] =
 impl ContainerSpec<'_> {
     pub(crate) fn to_json(&self) -> Value {
         let capabilities = capabilities(self.capabilities);
-        let hidden = |paths: &[&str]| match self.privileged {
-            true => json!([]),
-            false => json!(paths),
+        let (masked, readonly) = match self.privileged {
+            true => (json!([]), json!([])),
+            false => (json!(MASKED), json!(self.readonly_paths())),
         };
         let mut resources = resources(self.resources, self.counts_swap);
         resources["devices"] = json!([{ "allow": self.privileged, "access": "rwm" }]);
@@ -112,10 +114,17 @@ impl ContainerSpec<'_> {
                 "resources": resources,
                 "cgroupsPath": self.cgroup,
                 "devices": devices,
-                "maskedPaths": hidden(&MASKED),
-                "readonlyPaths": hidden(&READONLY),
+                "maskedPaths": masked,
+                "readonlyPaths": readonly,
             },
         })
+    }
+
+    /// libcontainer binds v1's hierarchies writable whatever the mount says, and a container that
+    /// can write there lifts its own limits.
+    fn readonly_paths(&self) -> Vec<String> {
+        let hierarchies = self.hierarchies.iter().map(|name| format!("/sys/fs/cgroup/{name}"));
+        READONLY.iter().map(ToString::to_string).chain(hierarchies).collect()
     }
 
     fn namespaces(&self) -> Vec<Value> {
@@ -402,6 +411,7 @@ mod tests {
             resources: &resources,
             cgroup: "/c",
             unified: false,
+            hierarchies: &["memory".to_owned()],
             counts_swap: true,
             devices: &[],
         }
@@ -438,6 +448,8 @@ mod tests {
         assert_eq!(plain["process"]["user"]["uid"], 7);
         assert_eq!(plain["process"]["capabilities"]["bounding"], json!(["CAP_KILL"]));
         assert_eq!(plain["linux"]["maskedPaths"].as_array().map(Vec::len), Some(10));
+        let readonly = plain["linux"]["readonlyPaths"].as_array().expect("a list");
+        assert!(readonly.contains(&json!("/sys/fs/cgroup/memory")));
         let privileged = spec(true, false, &[]);
         assert_eq!(privileged["linux"]["maskedPaths"], json!([]));
         assert_eq!(privileged["linux"]["resources"]["devices"][0]["allow"], true);
