@@ -354,3 +354,69 @@ async fn a_running_container_keeps_its_image() {
     assert_eq!(printed.stdout, b"still here\n");
     node.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_overlayfs_does_not_go_the_image_is_copied() {
+    // A comma separates mount options, so overlayfs cannot be told of this folder.
+    let node = Node::start_in("odd,folder").await;
+    let sandbox = node.sandbox("copied").await;
+    let printed = node.output(&sandbox, node.container_config("main", &["print", "copied"])).await;
+    assert_eq!(printed, "copied\n");
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.lines().any(|line| line.contains("odd,folder") && line.contains("overlay")));
+    node.finish().await;
+}
+
+/// What `docker save` writes for an image of the built-in program and so many layers more.
+fn archive_with_layers(count: usize) -> Vec<u8> {
+    let file = |tar: &mut tar::Builder<Vec<u8>>, path: &str, mode: u32, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(mode);
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, path, bytes).unwrap();
+    };
+    let layer = |path: &str, mode: u32, bytes: &[u8]| {
+        let mut tar = tar::Builder::new(vec![]);
+        file(&mut tar, path, mode, bytes);
+        tar.into_inner().unwrap()
+    };
+    let mut layers = vec![layer("hello", 0o755, kubelet_lite::image::HELLO)];
+    layers.extend((0..count).map(|n| layer("last", 0o644, n.to_string().as_bytes())));
+    let digests = layers.iter().map(|layer| {
+        use sha2::Digest;
+        let hex: String =
+            sha2::Sha256::digest(layer).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
+    });
+    let config = serde_json::json!({
+        "os": "linux",
+        "config": { "Entrypoint": ["/hello"], "Env": ["PATH=/"] },
+        "rootfs": { "type": "layers", "diff_ids": digests.collect::<Vec<_>>() },
+    });
+    let names: Vec<String> = (0..layers.len()).map(|n| format!("{n}/layer.tar")).collect();
+    let manifest = serde_json::json!([{ "Config": "c", "RepoTags": ["deep:1"], "Layers": names }]);
+    let mut archive = tar::Builder::new(vec![]);
+    file(&mut archive, "manifest.json", 0o644, manifest.to_string().as_bytes());
+    file(&mut archive, "c", 0o644, config.to_string().as_bytes());
+    for (name, layer) in names.iter().zip(&layers) {
+        file(&mut archive, name, 0o644, layer);
+    }
+    archive.into_inner().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_many_layers_is_mounted() {
+    let node = Node::start().await;
+    // Their paths take three pages; a mount's options may take one.
+    let archive = node.path().join("deep.tar");
+    std::fs::write(&archive, archive_with_layers(100)).unwrap();
+    node.runtime.images().import(&archive, |_| ()).unwrap();
+    let sandbox = node.sandbox("deep").await;
+    let mut config = node.container_config("main", &["cat", "/last"]);
+    config.image = "deep:1".to_owned();
+    assert_eq!(node.output(&sandbox, config).await, "99", "the topmost layer wins");
+    let mounted = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let ours = node.path().to_str().unwrap();
+    assert!(mounted.lines().any(|line| line.contains(ours) && line.contains(" overlay ")));
+    node.finish().await;
+}

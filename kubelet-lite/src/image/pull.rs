@@ -69,6 +69,7 @@ impl Session<'_> {
             None => vec![],
         };
         let found: Found = (descriptor, names, vec![self.reference.at(&named_digest).to_string()]);
+        draft.sync()?;
         let mut images = draft.commit(&[found])?;
         Ok(images.pop().expect("one image was committed"))
     }

@@ -74,6 +74,7 @@ impl Store {
     ) -> Result<Vec<ImageRecord>, Error> {
         let draft = Draft::begin(self)?;
         let found = archive::read(&draft, path, &mut progress)?;
+        draft.sync()?;
         let images = draft.commit(&found)?;
         for image in &images {
             let layers = image.layers.len();
@@ -410,6 +411,14 @@ impl<'store> Draft<'store> {
             true => Ok(drafted),
             false => self.store.blob_path(digest),
         }
+    }
+
+    /// Has the content on disk before an index names it. The built-in image does without: it can be
+    /// made again.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        children(&self.path.join("blobs")).iter().try_for_each(|blob| {
+            File::open(blob).and_then(|file| file.sync_all()).map_err(Error::io("sync", blob))
+        })
     }
 
     /// Moves the content into the store and names the images. A name that another image had moves.

@@ -1,7 +1,7 @@
 //! Volumes, environment and images, against a runtime that records what it is asked for.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kubelet_lite::rest::{self, PatchKind};
@@ -60,7 +60,7 @@ async fn volumes_and_variables_are_filled_and_follow_their_objects() {
     assert_eq!((variable("MODE"), variable("IP")), (Some("fast"), Some("10.78.0.2")));
     assert_eq!(variable("KUBERNETES_SERVICE_HOST"), Some("10.96.0.1"));
     let host = |path: &str| -> PathBuf {
-        let mount = config.mounts.iter().find(|mount| mount.container_path == PathBuf::from(path));
+        let mount = config.mounts.iter().find(|mount| mount.container_path == Path::new(path));
         mount.unwrap_or_else(|| panic!("no mount at {path}")).host_path.clone()
     };
     let mode = host("/settings").join("mode");

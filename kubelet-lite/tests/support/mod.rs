@@ -36,6 +36,11 @@ impl std::ops::Deref for Slot {
 
 impl Node {
     pub async fn start() -> Self {
+        Self::start_in("runtime").await
+    }
+
+    /// With this name for the runtime's folder.
+    pub async fn start_in(name: &str) -> Self {
         if let Err(reason) = kubelet_lite::containers::check() {
             panic!("this test runs real containers and cannot here: {reason}");
         }
@@ -46,7 +51,7 @@ impl Node {
         let cidr = format!("198.{}.{}.0/24", 18 + octet / 256, octet % 256);
         let cidr = cidr.parse().expect("a network");
         let config = ContainersConfig::new(
-            folder.path().join("runtime"),
+            folder.path().join(name),
             format!("test-{}-{number}", std::process::id()),
             cidr,
             cidr,
