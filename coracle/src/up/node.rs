@@ -10,12 +10,13 @@ use kubelet_lite::containers::{self, Containers, ContainersConfig};
 use kubelet_lite::runtime::hollow::Hollow;
 use kubelet_lite::runtime::{Runtime, detect};
 use kubelet_lite::{Kubelet, KubeletConfig, KubeletServer, RuntimeKind};
+use network::Names;
 use tokio::net::TcpListener;
 
 use super::Options;
 use super::control_plane::{ControlPlane, Group};
 use super::data_dir::DataDir;
-use super::pod_network::PodNetwork;
+use super::pod_network::{self, PodNetwork};
 
 /// Addresses of hollow pods. They are never routed, so any private range serves.
 const HOLLOW_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 128, 0, 0), 10);
@@ -131,7 +132,7 @@ async fn plan(options: &Options, data_dir: &DataDir) -> anyhow::Result<Vec<Plan>
 }
 
 async fn containers_node(data_dir: &DataDir) -> anyhow::Result<Plan> {
-    let network = PodNetwork::of(&data_dir.runtime()).await?;
+    let network = PodNetwork::claim(&data_dir.runtime()).await?;
     let shim = std::env::current_exe().context("cannot find this program's own file")?;
     let config = ContainersConfig::new(
         data_dir.runtime(),
@@ -140,7 +141,14 @@ async fn containers_node(data_dir: &DataDir) -> anyhow::Result<Plan> {
         network.pod_cidr,
         shim,
     );
-    let runtime = Containers::open(config).await.context("cannot run containers")?;
+    let names = Names::of(&config.cluster_id);
+    let runtime = match Containers::open(config).await {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            pod_network::give_back(&names).await;
+            return Err(error).context("cannot run containers");
+        }
+    };
     Ok(Plan { name: host_name(), runtime, pod_cidr: network.pod_cidr.to_string() })
 }
 
