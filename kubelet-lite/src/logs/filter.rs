@@ -69,10 +69,9 @@ impl Filter {
         if !self.stream.takes(line.stream) {
             return;
         }
-        if let Some(since) = self.since {
-            if line.timestamp().is_some_and(|time| time < since) {
-                return;
-            }
+        let too_old = |since| line.timestamp().is_some_and(|time| time < since);
+        if self.since.is_some_and(too_old) {
+            return;
         }
         if self.timestamps && !self.in_line {
             out.extend_from_slice(line.time.as_bytes());

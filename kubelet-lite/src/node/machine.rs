@@ -45,7 +45,7 @@ impl Capacity {
 
     /// As the API writes a resource list.
     pub fn list(&self) -> BTreeMap<String, String> {
-        let cpu = if self.milli_cpu % 1000 == 0 {
+        let cpu = if self.milli_cpu.is_multiple_of(1000) {
             (self.milli_cpu / 1000).to_string()
         } else {
             format!("{}m", self.milli_cpu)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::expand::expand;
 use super::field::{self, Facts};
 use super::qos;
-use super::types::{Container, EnvSource, Pod};
+use super::types::{Container, EnvSource, KeyRef, Pod};
 
 /// Keys and values of a ConfigMap or Secret.
 pub type Values = BTreeMap<String, Vec<u8>>;
@@ -146,29 +146,39 @@ fn from_source(
         );
         return value.map(Some).ok_or_else(|| Error::Resource(wanted.resource.clone()));
     }
-    let (wanted, values, missing, missing_key): (
-        _,
-        _,
-        fn(String) -> Error,
-        fn(String, String) -> Error,
-    ) = if let Some(wanted) = &source.config_map_key_ref {
+    let found = if let Some(wanted) = &source.config_map_key_ref {
         let values = references.config_maps.get(&wanted.name);
-        (wanted, values, Error::NoConfigMap, |key, object| Error::NoConfigMapKey { key, object })
+        key_of(pod, wanted, values, Error::NoConfigMap, |key, object| Error::NoConfigMapKey {
+            key,
+            object,
+        })
     } else if let Some(wanted) = &source.secret_key_ref {
         let values = references.secrets.get(&wanted.name);
-        (wanted, values, Error::NoSecret, |key, object| Error::NoSecretKey { key, object })
+        key_of(pod, wanted, values, Error::NoSecret, |key, object| Error::NoSecretKey {
+            key,
+            object,
+        })
     } else {
-        return Err(Error::Source(name.to_owned()));
+        Err(Error::Source(name.to_owned()))
     };
+    let text = |value: &[u8]| std::str::from_utf8(value).map(str::to_owned);
+    found?.map(text).transpose().map_err(|_| Error::NotText(name.to_owned()))
+}
+
+/// One key of an object; `None` if it is not there and need not be.
+fn key_of<'a>(
+    pod: &Pod,
+    wanted: &KeyRef,
+    values: Option<&'a Values>,
+    missing: fn(String) -> Error,
+    missing_key: fn(String, String) -> Error,
+) -> Result<Option<&'a [u8]>, Error> {
     let optional = wanted.optional == Some(true);
     let Some(values) = values else {
         return if optional { Ok(None) } else { Err(missing(wanted.name.clone())) };
     };
     match values.get(&wanted.key) {
-        Some(value) => match std::str::from_utf8(value) {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => Err(Error::NotText(name.to_owned())),
-        },
+        Some(value) => Ok(Some(value)),
         None if optional => Ok(None),
         None => {
             Err(missing_key(wanted.key.clone(), format!("{}/{}", pod.namespace(), wanted.name)))

@@ -15,11 +15,14 @@ use super::services::{Service, ServicePort};
 /// How long the first container waits for the first list.
 const FIRST_LIST: Duration = Duration::from_secs(5);
 
+/// Nothing before the first list is complete.
+type List = Option<Arc<Vec<Service>>>;
+
 /// Nothing is watched until the first container asks: a hollow node never does.
 pub struct ServiceCache {
     client: Client,
     cancel: CancellationToken,
-    started: Mutex<Option<watch::Receiver<Option<Arc<Vec<Service>>>>>>,
+    started: Mutex<Option<watch::Receiver<List>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,7 @@ impl ServiceCache {
         }
     }
 
-    fn receiver(&self) -> watch::Receiver<Option<Arc<Vec<Service>>>> {
+    fn receiver(&self) -> watch::Receiver<List> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         started
             .get_or_insert_with(|| {
@@ -52,11 +55,7 @@ impl ServiceCache {
     }
 }
 
-async fn feed(
-    client: Client,
-    cancel: CancellationToken,
-    sender: watch::Sender<Option<Arc<Vec<Service>>>>,
-) {
+async fn feed(client: Client, cancel: CancellationToken, sender: watch::Sender<List>) {
     let api: Api<ApiService> = Api::all(client);
     let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut list: Vec<Service> = Vec::new();

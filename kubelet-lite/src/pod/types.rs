@@ -157,7 +157,6 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     pub readiness_gates: Vec<ReadinessGate>,
     pub runtime_class_name: Option<String>,
-    pub overhead: BTreeMap<String, String>,
 }
 
 impl PodSpec {

@@ -240,14 +240,13 @@ impl Worker {
     async fn look(&mut self, pod: &Pod) -> Result<Actual, crate::runtime::Error> {
         let (sandboxes, mut containers) = self.shared.config.runtime.pod(pod.uid()).await?;
         for container in &mut containers {
-            if container.state == ContainerState::Created {
-                if let Some(message) = self.failed_starts.get(&container.id) {
-                    container.state = ContainerState::Exited;
-                    container.exit_code = termination::START_ERROR_CODE;
-                    "StartError".clone_into(&mut container.reason);
-                    container.message.clone_from(message);
-                    container.finished_at = container.created_at;
-                }
+            let failed = self.failed_starts.get(&container.id);
+            if let Some(message) = failed.filter(|_| container.state == ContainerState::Created) {
+                container.state = ContainerState::Exited;
+                container.exit_code = termination::START_ERROR_CODE;
+                "StartError".clone_into(&mut container.reason);
+                container.message.clone_from(message);
+                container.finished_at = container.created_at;
             }
         }
         let known = |id: &String| containers.iter().any(|container| container.id == *id);

@@ -318,13 +318,9 @@ impl Runtime for Hollow {
     }
 
     async fn remove_container(&self, id: &str) -> Result<(), Error> {
-        let mut parts = id.rsplitn(3, '_');
-        if let (Some(attempt), Some(name), Some(uid)) = (parts.next(), parts.next(), parts.next()) {
-            if let Some(pod) = self.pods().by_uid.get_mut(uid) {
-                let attempt: Option<u32> = attempt.parse().ok();
-                pod.containers
-                    .retain(|entry| *entry.name != *name || Some(entry.attempt) != attempt);
-            }
+        let uid = id.rsplitn(3, '_').nth(2).unwrap_or_default();
+        if let Some(pod) = self.pods().by_uid.get_mut(uid) {
+            pod.containers.retain(|entry| container_id(uid, &entry.name, entry.attempt) != id);
         }
         Ok(())
     }
