@@ -327,7 +327,7 @@ async fn commands_run_beside_the_container() {
     assert_eq!((failed.exit_code, &failed.stderr[..]), (0, &b"so\n"[..]));
     assert_eq!(exec(&["hello", "exit", "7"], 30).await.unwrap().exit_code, 7);
     let first = exec(&["hello", "cat", "/proc/1/cmdline"], 30).await.unwrap();
-    assert_eq!(first.stdout, b"/hello\0sleep\0600\0");
+    assert_eq!(first.stdout, b"/hello\x00sleep\x00600\x00");
     let missing = exec(&["nothing"], 30).await.unwrap();
     assert_eq!(missing.exit_code, 126, "{missing:?}");
     let slow = exec(&["hello", "sleep", "600"], 1).await.unwrap_err().to_string();

@@ -156,6 +156,30 @@ impl Node {
     }
 }
 
+/// A test that fails ends its pods too. The runtime at hand belongs to a scheduler that may be on
+/// its way out, so another is opened over the same folder.
+impl Drop for Node {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.runtime = Slot(None);
+        let config = self.config.clone();
+        let ended = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a scheduler");
+            runtime.block_on(async {
+                let containers =
+                    Containers::open(config).await.map_err(|error| error.to_string())?;
+                containers.shutdown().await.map_err(|error| error.to_string())
+            })
+        });
+        match ended.join() {
+            Ok(Ok(())) => {}
+            other => eprintln!("the failed test left something behind: {other:?}"),
+        }
+    }
+}
+
 /// Pids of processes whose command line names `needle`.
 pub fn processes_with(needle: &str) -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
