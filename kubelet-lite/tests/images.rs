@@ -166,7 +166,7 @@ fn an_oci_layout_is_imported_listed_and_removed() {
     assert_eq!(imported[0].references, ["example.com/web:1"]);
     assert_eq!(imported[0].id, digest(&made.config));
     let at_digest = format!("example.com/web@{}", digest(&made.manifest));
-    assert_eq!(imported[0].digests, [at_digest.clone()]);
+    assert_eq!(imported[0].digests, std::slice::from_ref(&at_digest));
     assert!(matches!(steps.first(), Some(Progress::Reading { .. })));
     assert_eq!(steps.last(), Some(&Progress::Unpacking { done: 2, layers: 2 }));
 
