@@ -14,6 +14,8 @@ mod listener;
 mod maintenance;
 mod snapshot;
 mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 mod watch;
 
 pub use listener::{serve_clients, serve_peers};

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::catch_up::CatchUp;
 use super::index::{Index, WatcherId};
+use super::progress::Progress;
 use crate::face::{WATCH_CHANNEL_CAPACITY, Watcher};
 use crate::mvcc::{Changes, State};
 use crate::types::*;
@@ -49,23 +50,6 @@ struct Entry {
     synced: bool,
     /// A progress item is owed as soon as the watcher has caught up.
     owes_progress: bool,
-}
-
-/// Asks for a [`WatchItem::Progress`] on one watch.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    hub: Weak<Hub>,
-    id: WatcherId,
-}
-
-impl Progress {
-    /// A progress item follows behind all events up to the revision at this moment; before a
-    /// watch's future start revision nothing is sent.
-    pub fn request(&self) {
-        if let Some(hub) = self.hub.upgrade() {
-            hub.request_progress(self.id);
-        }
-    }
 }
 
 /// Events of one revision as a watch item, cut to `range`. `None` when nothing is in it.
@@ -115,7 +99,7 @@ impl Hub {
             let entry = Entry { range, sender, first, synced, owes_progress: false };
             inner.watchers.insert(id, entry);
         }
-        let progress = Progress { hub: Weak::clone(&self.me), id };
+        let progress = Progress::of_hub(Weak::clone(&self.me), id);
         Watcher::with_progress(current, items, progress)
     }
 
@@ -170,16 +154,23 @@ impl Hub {
         inner.index.remove(&entry.range, id);
     }
 
-    fn request_progress(&self, id: WatcherId) {
+    pub(super) fn request_progress(&self, id: WatcherId) {
         let mut inner = self.lock();
         let revision = inner.revision;
+        let published = self.published.load().revision;
         let Some(entry) = inner.watchers.get_mut(&id) else { return };
         if !entry.synced {
             entry.owes_progress = true;
             return;
         }
-        if entry.first > revision + 1 {
+        if entry.first > published.max(revision) + 1 {
             return; // The start is in the future.
+        }
+        if entry.first > revision + 1 {
+            // It starts at a revision that is published and of which the hub is yet to hear.
+            entry.owes_progress = true;
+            let first = entry.first;
+            return self.fall_behind(&mut inner, id, first);
         }
         match entry.sender.try_send(WatchItem::Progress { revision }) {
             Ok(()) => {}

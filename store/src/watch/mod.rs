@@ -8,5 +8,7 @@
 mod catch_up;
 mod hub;
 mod index;
+mod progress;
 
-pub use hub::{Hub, Progress};
+pub use hub::Hub;
+pub use progress::Progress;

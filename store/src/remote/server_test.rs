@@ -1,0 +1,44 @@
+//! The conformance cases through our own server, over gRPC and mutual TLS.
+
+use super::*;
+use crate::conformance;
+use crate::server::testing::Served;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_served_store_conforms() {
+    for case in conformance::cases() {
+        eprintln!("case {}", case.name);
+        let served = Served::start().await;
+        let remote = served.connect().await;
+        (case.run)(remote).await;
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_is_passed_over() {
+    let served = Served::start().await;
+    let mut options = served.options();
+    // A port that was just given back.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = gone.local_addr().expect("a bound listener has an address");
+    drop(gone);
+    options.endpoints.insert(0, format!("https://{address}"));
+    Remote::connect(&options).await.expect("the second endpoint answers");
+    options.endpoints.truncate(1);
+    let refused = Remote::connect(&options).await;
+    assert!(matches!(refused, Err(ConnectError::Unreachable { .. })), "{refused:?}");
+    options.endpoints.clear();
+    assert!(matches!(Remote::connect(&options).await, Err(ConnectError::NoEndpoint)));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_refused() {
+    let served = Served::start().await;
+    let mut options = served.options();
+    options.tls.as_mut().expect("the server wants TLS").identity = None;
+    let refused = Remote::connect(&options).await;
+    assert!(refused.is_err(), "{refused:?}");
+    served.stop().await;
+}
