@@ -7,9 +7,10 @@ use anyhow::Context;
 use certs::{ClientAuth, ClusterPki, HostNames};
 use ipnet::Ipv4Net;
 use kubelet_lite::containers::{self, Containers, ContainersConfig};
+use kubelet_lite::layout::Layout;
 use kubelet_lite::runtime::hollow::Hollow;
 use kubelet_lite::runtime::{Runtime, detect};
-use kubelet_lite::{Kubelet, KubeletConfig, KubeletServer, RuntimeKind};
+use kubelet_lite::{Kubelet, KubeletConfig, KubeletServer, RuntimeKind, volume};
 use network::Names;
 use tokio::net::TcpListener;
 
@@ -37,6 +38,7 @@ fn node_name(host: &str) -> String {
 /// The running nodes.
 pub struct Nodes {
     names: Vec<String>,
+    layouts: Vec<Layout>,
     kubelets: Group,
     server: Group,
     runtimes: Vec<Arc<dyn Runtime>>,
@@ -61,7 +63,7 @@ impl Nodes {
         let plans = plan(options, data_dir).await?;
         let port = listener.local_addr()?.port();
         let kubelets = Group::default();
-        let mut handles = Vec::new();
+        let (mut handles, mut layouts) = (Vec::new(), Vec::new());
         for plan in &plans {
             let root = match plans.len() {
                 1 => data_dir.kubelet(),
@@ -77,7 +79,9 @@ impl Nodes {
             );
             config.pod_cidr = plan.pod_cidr.clone();
             let kubelet = Kubelet::new(config);
-            handles.push(kubelet.handle());
+            let handle = kubelet.handle();
+            layouts.push(handle.layout.clone());
+            handles.push(handle);
             kubelets.spawn(kubelet.run(kubelets.token()));
         }
         let server = Group::default();
@@ -92,20 +96,25 @@ impl Nodes {
             server.spawn(KubeletServer::serve(listener, tls, nodes, server.token()));
         }
         let (names, runtimes) = plans.into_iter().map(|plan| (plan.name, plan.runtime)).unzip();
-        Ok(Self { names, kubelets, server, runtimes })
+        Ok(Self { names, layouts, kubelets, server, runtimes })
     }
 
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
-    /// Kubelets first, so that none starts anew what its runtime ends.
+    /// Kubelets first, so that none starts anew what its runtime ends; volumes last.
     pub async fn stop(self) {
         self.kubelets.stop().await;
         self.server.stop().await;
         for runtime in self.runtimes {
             if let Err(error) = runtime.shutdown().await {
                 tracing::error!(%error, "pods were not ended cleanly");
+            }
+        }
+        for layout in self.layouts {
+            if let Err(error) = volume::setup::unmount_all(&layout) {
+                tracing::error!(%error, "volumes of pods are still mounted");
             }
         }
     }

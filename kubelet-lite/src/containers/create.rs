@@ -288,6 +288,7 @@ impl Plan {
         rootfs::make_folder(&rootfs, Path::new(cwd))
             .map_err(|error| failed(CREATE)(format!("working directory {cwd:?}: {error}")))?;
         let (shm, resolv_conf) = (self.sandbox.shm(), self.sandbox.resolv_conf());
+        let hostname = self.sandbox.hostname();
         let devices = match security.privileged {
             true => device::of_host(),
             false => vec![],
@@ -319,7 +320,7 @@ impl Plan {
                 true => Path::new("/dev/shm"),
                 false => &shm,
             },
-            resolv_conf: Some(&resolv_conf),
+            etc: &[("/etc/resolv.conf", &resolv_conf), ("/etc/hostname", &hostname)],
             mounts: &config.mounts,
             resources: &config.resources,
             cgroup: &self.record.cgroup,

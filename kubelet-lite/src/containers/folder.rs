@@ -107,6 +107,10 @@ impl SandboxFolder {
         self.0.join("resolv.conf")
     }
 
+    pub(crate) fn hostname(&self) -> PathBuf {
+        self.0.join("hostname")
+    }
+
     pub(crate) fn container(&self, id: &str) -> ContainerFolder {
         ContainerFolder(self.0.join("containers").join(id))
     }

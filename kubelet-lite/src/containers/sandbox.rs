@@ -361,6 +361,7 @@ fn prepare(
         std::fs::create_dir_all(folder.pause())?;
         save(&folder.pause().join("config.json"), &spec.to_json())?;
         std::fs::write(folder.resolv_conf(), resolv_conf(&record.dns))?;
+        std::fs::write(folder.hostname(), format!("{}\n", record.hostname))?;
         match record.host_ipc {
             true => Ok(()),
             false => rootfs::mount_shm(&folder.shm()),

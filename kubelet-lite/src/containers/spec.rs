@@ -42,8 +42,8 @@ pub(crate) struct ContainerSpec<'a> {
     pub namespaces: PodNamespaces,
     /// The pod's `/dev/shm` on the host.
     pub shm: &'a Path,
-    /// The pod's resolv.conf, unless the mounts bring one.
-    pub resolv_conf: Option<&'a Path>,
+    /// The pod's own files with their paths in the container, unless the mounts bring some.
+    pub etc: &'a [(&'a str, &'a Path)],
     pub mounts: &'a [Mount],
     pub resources: &'a Resources,
     pub cgroup: &'a str,
@@ -169,9 +169,8 @@ impl ContainerSpec<'_> {
             ),
             bind("/dev/shm", self.shm, false),
         ];
-        if let Some(resolv_conf) = self.resolv_conf {
-            mounts.push(bind("/etc/resolv.conf", resolv_conf, false));
-        }
+        // As in containerd, a root that is read-only has read-only files.
+        mounts.extend(self.etc.iter().map(|(at, file)| bind(at, file, self.readonly_rootfs)));
         // A pod's own mount over one of these takes its place.
         let replaced = |at: &Value| {
             let path = at["destination"].as_str().map(Path::new);
@@ -406,7 +405,7 @@ mod tests {
                 shares_pids: false,
             },
             shm: Path::new("/s"),
-            resolv_conf: Some(Path::new("/resolv")),
+            etc: &[("/etc/resolv.conf", Path::new("/resolv"))],
             mounts,
             resources: &resources,
             cgroup: "/c",

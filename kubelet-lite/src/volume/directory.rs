@@ -17,11 +17,13 @@ pub fn empty_dir(
     size: Option<i64>,
     group: Option<u32>,
 ) -> io::Result<bool> {
-    let fresh = !path.exists();
+    let mut fresh = !path.exists();
     DirBuilder::new().recursive(true).mode(0o755).create(path)?;
     let mut honoured = true;
     if source.medium == "Memory" && !is_mount_point(path)? {
         honoured = mount_tmpfs(path, size)?;
+        // What is mounted now hides the directory whose mode was set.
+        fresh |= honoured;
     }
     if fresh {
         let mode = if group.is_some() { 0o2777 } else { 0o777 };
@@ -152,5 +154,9 @@ mod tests {
         assert_eq!(is_mount_point(&path).expect("there"), mounted);
         unmount_below(dir.path()).expect("unmounted");
         assert!(!is_mount_point(&path).expect("there"));
+        // Mounted anew, as after a restart of the node, it is as open as before.
+        empty_dir(&path, &memory, Some(1 << 20), None).expect("made");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o7777, 0o777);
+        unmount_below(dir.path()).expect("unmounted");
     }
 }

@@ -72,6 +72,19 @@ pub fn tear_down(layout: &Layout, uid: &str) -> io::Result<()> {
     remove(&layout.pod(uid))
 }
 
+/// Unmounts the volumes of every pod of a node whose containers have all ended. What lies on disk
+/// stays for the next start.
+pub fn unmount_all(layout: &Layout) -> io::Result<()> {
+    let pods = match fs::read_dir(layout.pods()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        pods => pods?,
+    };
+    for pod in pods {
+        directory::unmount_below(&layout.volumes(&pod?.file_name().to_string_lossy()))?;
+    }
+    Ok(())
+}
+
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
