@@ -3,6 +3,12 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait::PATIENCE;
 
 /// What a program printed, and whether it succeeded.
 #[derive(Clone, Debug)]
@@ -48,19 +54,37 @@ impl Answer {
 }
 
 /// Runs a command with `input` on its standard input.
+///
+/// # Panics
+/// If it has not ended when patience does.
+#[track_caller]
 pub fn run(command: &mut Command, input: &str) -> Answer {
-    let name = command.get_program().to_string_lossy().into_owned();
+    let shown = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
+        .unwrap_or_else(|error| panic!("cannot run {shown}: {error}"));
+    let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
+    let (ended, watched) = mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        let hangs = watched.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
+        if hangs {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        hangs
+    });
     // Taken, so that it closes; a program that does not read its input is no failure.
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(input.as_bytes());
     }
-    Answer::of(child.wait_with_output().expect("a child that was spawned can be waited for"))
+    let output = child.wait_with_output().expect("a child that was spawned can be waited for");
+    drop(ended);
+    let answer = Answer::of(output);
+    let hung = watchdog.join().expect("the watchdog does not panic");
+    assert!(!hung, "{shown} did not end within {PATIENCE:?}: {answer:?}");
+    answer
 }
 
 /// A command for a program that must be on PATH.

@@ -3,14 +3,20 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::client::{self, Answer};
+use crate::traces::{tag, traces};
+use crate::wait::PATIENCE;
+
+/// Between two looks whether a cluster has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The binary under test, built by the same cargo run.
 pub fn coracle() -> Command {
@@ -36,7 +42,13 @@ impl Up {
 
     /// Real containers.
     pub fn containers() -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "run as root: real containers need it");
         Self { runtime: "containers", extra: Vec::new() }
+    }
+
+    /// Whatever this machine can do.
+    pub fn auto() -> Self {
+        Self { runtime: "auto", extra: Vec::new() }
     }
 
     /// No node.
@@ -78,12 +90,12 @@ impl Up {
         let cache = tempfile::tempdir().expect("a temporary directory can be made");
         let mut cluster =
             Cluster { up: self.clone(), data_dir, directory, cache, process: None, ready: None };
-        cluster.boot();
+        cluster.boot().unwrap_or_else(|reason| panic!("{reason}"));
         cluster
     }
 }
 
-/// A running cluster. Dropping it kills it and removes what it has left.
+/// A running cluster. Dropping it stops it, and fails the test if something of it stays.
 pub struct Cluster {
     up: Up,
     pub data_dir: PathBuf,
@@ -95,14 +107,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    fn boot(&mut self) {
-        let mut child = self
-            .up
-            .command(&self.data_dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary was built");
+    fn boot(&mut self) -> Result<(), String> {
+        let mut command = self.up.command(&self.data_dir);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary was built");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().expect("piped");
         let sink = log.clone();
@@ -114,17 +122,18 @@ impl Cluster {
             }
         });
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = String::new();
+        let (mut line, mut export) = (String::new(), String::new());
         stdout.read_line(&mut line).expect("readable");
         if !line.starts_with("ready in") {
             let status = child.wait();
-            panic!("no cluster: {line:?}, {status:?}, log:\n{}", log.lock().expect("read"));
+            let log = log.lock().expect("no reader panics");
+            return Err(format!("no cluster: {line:?}, {status:?}, log:\n{log}"));
         }
-        let mut export = String::new();
         stdout.read_line(&mut export).expect("readable");
-        assert_eq!(export.trim(), format!("export KUBECONFIG={}", self.kubeconfig().display()));
         self.ready = Some(line);
         self.process = Some((child, log));
+        assert_eq!(export.trim(), format!("export KUBECONFIG={}", self.kubeconfig().display()));
+        Ok(())
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
@@ -190,13 +199,21 @@ impl Cluster {
         client::run(&mut command, input)
     }
 
+    /// Sends a signal and waits for the end. The log and the exit code are the answer.
     fn signal(&mut self, signal: Signal) -> Answer {
         let (mut child, log) = self.process.take().expect("running");
         let pid = Pid::from_raw(child.id().try_into().expect("pids are small"));
         kill(pid, signal).expect("our own child");
-        let status = child.wait().expect("our own child");
+        let status = ended(&mut child);
         let stderr = log.lock().expect("no reader panics").clone();
-        Answer { code: status.code(), stdout: String::new(), stderr }
+        match status {
+            Some(status) => Answer { code: status.code(), stdout: String::new(), stderr },
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("not ended {PATIENCE:?} after {signal}, log:\n{stderr}")
+            }
+        }
     }
 
     /// Ctrl-C, until it has ended.
@@ -212,21 +229,42 @@ impl Cluster {
     /// Starts it again on the same data directory.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "stop or kill it first");
-        self.boot();
+        self.boot().unwrap_or_else(|reason| panic!("{reason}"));
     }
+
+    /// What of it is on the machine: processes, mounts, interfaces, namespaces, cgroups.
+    pub fn traces(&self) -> Vec<String> {
+        tag(&self.data_dir).map(|tag| traces(&self.data_dir, &tag)).unwrap_or_default()
+    }
+}
+
+/// Waits for the end of a process.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().expect("our own child") {
+            return Some(status);
+        }
+        std::thread::sleep(LOOK);
+    }
+    None
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.process.is_some() {
-            let _ = self.stop();
-        } else if self.up.runtime == "containers" && self.data_dir.exists() {
-            // Killed: what its pods have left is taken up and ended by one more start.
-            if !std::thread::panicking() {
-                self.boot();
-                let _ = self.stop();
+        // Killed, what its pods have left is taken up and ended by one more start.
+        let is_up = self.process.is_some()
+            || self.up.runtime == "containers" && self.data_dir.exists() && self.boot().is_ok();
+        let stopped = is_up.then(|| self.stop());
+        if std::thread::panicking() {
+            if let Some(Answer { stderr, .. }) = stopped {
+                eprintln!("log of {}:\n{stderr}", self.data_dir.display());
             }
+            return;
         }
-        drop(self.directory.take());
+        assert_eq!(self.traces(), [""; 0], "of {}: {stopped:?}", self.data_dir.display());
+        if let Some(directory) = self.directory.take() {
+            directory.close().expect("nothing is in its way");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Far beyond what anything here takes on a busy two-core machine; only a broken test gets there.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until `look` gives a value.
 ///

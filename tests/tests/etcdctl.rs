@@ -1,9 +1,6 @@
 //! Stock etcdctl against the store's port.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
-use tests::{Up, run};
+use tests::{Follow, Up, run};
 
 #[test]
 fn keys_are_put_read_and_deleted() {
@@ -56,22 +53,13 @@ fn a_watch_sees_history_and_what_follows() {
     let cluster = Up::bare().start();
     let put = cluster.etcdctl(&["put", "-w", "json", "w/1", "first"]).json();
     let revision = put["header"]["revision"].to_string();
-    let mut watch = cluster
-        .etcdctl_command(&["watch", "--prefix", "w/", "--rev", &revision])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("etcdctl starts");
-    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
-    let mut take = |count: usize| -> Vec<String> {
-        lines.by_ref().take(count).map(|line| line.expect("readable")).collect()
-    };
-    assert_eq!(take(3), ["PUT", "w/1", "first"]);
+    let watch =
+        Follow::start(cluster.etcdctl_command(&["watch", "--prefix", "w/", "--rev", &revision]));
+    assert_eq!(watch.take(3), ["PUT", "w/1", "first"]);
     cluster.etcdctl(&["put", "w/2", "second"]).ok();
-    assert_eq!(take(3), ["PUT", "w/2", "second"]);
+    assert_eq!(watch.take(3), ["PUT", "w/2", "second"]);
     cluster.etcdctl(&["del", "w/1"]).ok();
-    assert_eq!(take(3), ["DELETE", "w/1", ""]);
-    watch.kill().expect("our own child");
-    watch.wait().expect("our own child");
+    assert_eq!(watch.take(3), ["DELETE", "w/1", ""]);
 }
 
 #[test]
