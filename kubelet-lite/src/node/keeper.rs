@@ -219,7 +219,17 @@ impl Keeper {
         if self.config.runtime.pretends() {
             return Pressure::default();
         }
-        super::machine::pressure(&self.config.root_dir)
+        let pressure = super::machine::pressure(&self.config.root_dir);
+        if pressure != self.pressure && pressure != Pressure::default() {
+            tracing::warn!(
+                node = self.config.node_name,
+                memory = pressure.memory,
+                disk = pressure.disk,
+                pids = pressure.pids,
+                "this machine runs short: the node is tainted and takes no new pods"
+            );
+        }
+        pressure
     }
 
     async fn write_status(&mut self, status: Value, pressure: Pressure) -> kube::Result<()> {
