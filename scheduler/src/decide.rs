@@ -209,7 +209,7 @@ fn choose(
 ) -> NodeId {
     let mut skipped = Vec::new();
     for plugin in &profile.pre_score {
-        if plugin.pre_score(state, pod) == Relevance::Skip {
+        if plugin.pre_score(state, pod, cluster, feasible) == Relevance::Skip {
             skipped.push(plugin.name());
         }
     }
@@ -257,7 +257,8 @@ fn refuse(
     mut diagnosis: Diagnosis,
 ) -> Box<Refusal> {
     let fits = |node: &NodeInfo| {
-        profile.filter.iter().try_for_each(|plugin| plugin.filter(state, pod, node))
+        let mut plugins = profile.filter.iter();
+        plugins.try_for_each(|plugin| plugin.filter_changed(state, pod, cluster, node))
     };
     let mut remedy = PostFilterResult::default();
     let mut messages = Vec::new();

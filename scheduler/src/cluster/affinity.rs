@@ -110,7 +110,7 @@ impl Term {
     }
 }
 
-fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+pub(super) fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     node.metadata.labels.as_ref()?.get(key).map(String::as_str)
 }
 

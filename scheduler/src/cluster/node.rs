@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::quantity::Quantity;
 use client::light::Node;
 
+use super::affinity::label;
 use super::pod::PodInfo;
 use super::ports::HostPort;
 use super::resources::Resources;
@@ -32,6 +33,8 @@ pub struct NodeInfo {
     pub scoring_requested: Resources,
     ports: Vec<HostPort>,
     pods: Vec<Arc<PodInfo>>,
+    /// Those of them with terms about other pods.
+    choosy: Vec<Arc<PodInfo>>,
 }
 
 impl NodeInfo {
@@ -45,6 +48,7 @@ impl NodeInfo {
             scoring_requested: Resources::default(),
             ports: Vec::new(),
             pods: Vec::new(),
+            choosy: Vec::new(),
         }
     }
 
@@ -60,10 +64,23 @@ impl NodeInfo {
         &self.pods
     }
 
+    /// The pods with terms about other pods.
+    pub fn choosy(&self) -> &[Arc<PodInfo>] {
+        &self.choosy
+    }
+
+    /// A label of the node.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        label(self.node.as_ref()?, key)
+    }
+
     pub fn add_pod(&mut self, pod: Arc<PodInfo>) {
         self.requested.add(&pod.requests);
         self.scoring_requested.add(&pod.scoring_requests);
         self.ports.extend(pod.ports.iter().cloned());
+        if pod.has_terms() {
+            self.choosy.push(pod.clone());
+        }
         self.pods.push(pod);
     }
 
@@ -77,6 +94,9 @@ impl NodeInfo {
             if let Some(index) = self.ports.iter().position(|used| used == port) {
                 self.ports.swap_remove(index);
             }
+        }
+        if let Some(index) = self.choosy.iter().position(|pod| *pod.uid == *uid) {
+            self.choosy.swap_remove(index);
         }
         Some(pod)
     }

@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::Toleration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::affinity::NodeAffinity;
+use super::labels::Labels;
+use super::peer_rules::PeerRules;
 use super::ports::HostPort;
 use super::requests;
 use super::resources::Resources;
@@ -18,6 +20,7 @@ use super::resources::Resources;
 pub struct PodInfo {
     pub key: ObjectKey,
     pub uid: Arc<str>,
+    pub labels: Labels,
     pub priority: i32,
     /// `preemptionPolicy: Never`.
     pub never_preempts: bool,
@@ -26,6 +29,8 @@ pub struct PodInfo {
     pub ports: Vec<HostPort>,
     pub tolerations: Vec<Toleration>,
     pub affinity: NodeAffinity,
+    /// In regard to other pods.
+    pub rules: Option<Box<PeerRules>>,
     pub gates: Vec<String>,
     /// The node that the pod names itself, if any.
     pub node_name: Option<Box<str>>,
@@ -36,6 +41,7 @@ pub struct PodInfo {
 impl PodInfo {
     pub fn of(pod: &Pod) -> Self {
         let spec = &pod.spec;
+        let labels = Labels::of(pod.metadata.labels.as_ref());
         Self {
             key: ObjectKey::of(pod),
             uid: pod.metadata.uid.as_deref().unwrap_or_default().into(),
@@ -46,6 +52,8 @@ impl PodInfo {
             ports: HostPort::of(spec),
             tolerations: spec.tolerations.clone(),
             affinity: NodeAffinity::of(spec),
+            rules: PeerRules::of(pod, &labels),
+            labels,
             gates: spec.scheduling_gates.iter().map(|gate| gate.name.clone()).collect(),
             node_name: spec.node_name.clone().filter(|name| !name.is_empty()),
             start_time: pod.status.start_time.clone(),
@@ -56,12 +64,19 @@ impl PodInfo {
     /// Of a pod that has its node: without what only matters for finding one. There are many of
     /// these, and each of the lists would be kept for nothing.
     pub fn of_assigned(pod: &Pod) -> Self {
+        let pod = Self::of(pod);
         Self {
             tolerations: Vec::new(),
             affinity: NodeAffinity::default(),
+            rules: pod.rules.and_then(PeerRules::of_assigned),
             gates: Vec::new(),
-            ..Self::of(pod)
+            ..pod
         }
+    }
+
+    /// Whether it has terms about other pods, required or preferred.
+    pub fn has_terms(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.has_terms())
     }
 
     /// Asks for nothing that is counted.

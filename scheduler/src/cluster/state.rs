@@ -1,10 +1,11 @@
 //! All nodes and all placed pods.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use client::light::Node;
 
+use super::labels::Labels;
 use super::node::{NodeId, NodeInfo};
 use super::pod::PodInfo;
 
@@ -16,6 +17,14 @@ pub struct Placed {
     pub assumed: bool,
 }
 
+/// A pod that was taken out.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    pub pod: Arc<PodInfo>,
+    /// The node it was on, if that node is there.
+    pub node: Option<NodeId>,
+}
+
 #[derive(Default)]
 pub struct Cluster {
     nodes: Vec<Option<NodeInfo>>,
@@ -24,6 +33,9 @@ pub struct Cluster {
     /// Nodes that are there, in the order they are tried.
     schedulable: Vec<NodeId>,
     placed: HashMap<Arc<str>, Placed>,
+    /// Nodes with pods that have terms about other pods. Often none: then nobody has to look.
+    choosy: BTreeSet<NodeId>,
+    namespaces: HashMap<Box<str>, Labels>,
 }
 
 impl Cluster {
@@ -51,6 +63,25 @@ impl Cluster {
         self.placed.get(uid)
     }
 
+    /// Nodes, present or not, on which some pod has terms about other pods.
+    pub fn choosy(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.choosy.iter().map(|id| self.node(*id))
+    }
+
+    pub fn namespace_label(&self, namespace: &str, key: &str) -> Option<&str> {
+        self.namespaces.get(namespace)?.get(key)
+    }
+
+    /// Returns whether that changed anything.
+    pub fn set_namespace(&mut self, name: &str, labels: Labels) -> bool {
+        let old = self.namespaces.insert(name.into(), labels);
+        old.as_ref() != self.namespaces.get(name)
+    }
+
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.namespaces.remove(name);
+    }
+
     /// Stores the node's present state; returns its id.
     pub fn set_node(&mut self, node: Arc<Node>) -> NodeId {
         let id = self.find_or_create(node.metadata.name.as_deref().unwrap_or_default());
@@ -72,15 +103,13 @@ impl Cluster {
     /// Places a pod that was decided for but is not bound yet.
     pub fn assume(&mut self, pod: Arc<PodInfo>, node: NodeId) {
         debug_assert!(!self.placed.contains_key(&pod.uid), "{} placed twice", pod.key);
-        self.placed.insert(pod.uid.clone(), Placed { node, assumed: true });
-        self.node_mut(node).add_pod(pod);
+        self.place(pod, node, true);
     }
 
     /// Takes back an assumption; a pod that was seen bound meanwhile stays.
-    pub fn forget(&mut self, uid: &str) {
-        if self.placed.get(uid).is_some_and(|placed| placed.assumed) {
-            self.remove_pod(uid);
-        }
+    pub fn forget(&mut self, uid: &str) -> Option<Removed> {
+        self.placed.get(uid).filter(|placed| placed.assumed)?;
+        self.remove_pod(uid)
     }
 
     /// A pod was seen bound to `node_name`. Confirms an assumption, corrects one that was wrong,
@@ -88,18 +117,28 @@ impl Cluster {
     pub fn set_pod(&mut self, pod: Arc<PodInfo>, node_name: &str) -> NodeId {
         self.remove_pod(&pod.uid);
         let node = self.find_or_create(node_name);
-        self.placed.insert(pod.uid.clone(), Placed { node, assumed: false });
-        self.node_mut(node).add_pod(pod);
+        self.place(pod, node, false);
         node
     }
 
-    /// Returns the node the pod was on, while that node is there.
-    pub fn remove_pod(&mut self, uid: &str) -> Option<NodeId> {
+    pub fn remove_pod(&mut self, uid: &str) -> Option<Removed> {
         let placed = self.placed.remove(uid)?;
-        self.node_mut(placed.node).remove_pod(uid);
-        let exists = self.node(placed.node).node.is_some();
+        let info = self.node_mut(placed.node);
+        let pod = info.remove_pod(uid).expect("a placed pod is on its node");
+        let (exists, choosy) = (info.node.is_some(), !info.choosy().is_empty());
+        if !choosy {
+            self.choosy.remove(&placed.node);
+        }
         self.release_if_empty(placed.node);
-        exists.then_some(placed.node)
+        Some(Removed { pod, node: exists.then_some(placed.node) })
+    }
+
+    fn place(&mut self, pod: Arc<PodInfo>, node: NodeId, assumed: bool) {
+        if pod.has_terms() {
+            self.choosy.insert(node);
+        }
+        self.placed.insert(pod.uid.clone(), Placed { node, assumed });
+        self.node_mut(node).add_pod(pod);
     }
 
     fn find_or_create(&mut self, name: &str) -> NodeId {

@@ -15,6 +15,12 @@ impl Events {
     pub const NODE_TAINTS: Self = Self(1 << 3);
     /// A pod on a node is gone, or asks for less.
     pub const ROOM_FREED: Self = Self(1 << 4);
+    /// A pod on a node came, went, or changed what others see of it.
+    pub const PODS: Self = Self(1 << 5);
+    /// A node came, went, or has other labels or taints, whatever that means for the node itself.
+    pub const TOPOLOGY: Self = Self(1 << 6);
+    /// A namespace has other labels.
+    pub const NAMESPACES: Self = Self(1 << 7);
     /// Everything; of a pod that waits: it is not known what helps it.
     pub const ALL: Self = Self(u16::MAX);
 

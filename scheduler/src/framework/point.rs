@@ -15,9 +15,9 @@ pub trait Plugin: Send + Sync {
     /// Upstream's name of it.
     fn name(&self) -> &'static str;
 
-    /// What may help a pod that this plug-in rejected. A pod is tried again only after such an
-    /// event of a node that it fits now; `ALL` is for plug-ins that judge by more than the node,
-    /// and tries it after every event.
+    /// What may help a pod that this plug-in rejected. After an event of a node the pod is tried
+    /// again only if it fits that node now, after `PODS` only if it has to do with the pod that
+    /// changed. `ALL` is for plug-ins that judge by something else, and tries it after every event.
     fn events(&self) -> Events {
         Events::ALL
     }
@@ -61,9 +61,22 @@ pub trait PreFilter: Plugin {
 }
 
 /// Says of one node whether it can take the pod. Must judge by that node alone or by what its
-/// PreFilter left in the state, and must not write.
+/// PreFilter left in the state, and must not write. With nothing in the state it says yes.
 pub trait Filter: Plugin {
     fn filter(&self, state: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Result<(), Rejection>;
+
+    /// As `filter`, of a node as it would be with other pods on it: `changed` stands for the
+    /// cluster's node of that name. A plug-in whose PreFilter counted pods has to allow for the
+    /// difference.
+    fn filter_changed(
+        &self,
+        state: &CycleState,
+        pod: &PodInfo,
+        _cluster: &Cluster,
+        changed: &NodeInfo,
+    ) -> Result<(), Rejection> {
+        self.filter(state, pod, changed)
+    }
 }
 
 /// What can be done for a pod that fits nowhere.
@@ -89,7 +102,13 @@ pub trait PostFilter: Plugin {
 
 /// Looks at the pod once, before the nodes that passed are scored.
 pub trait PreScore: Plugin {
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo) -> Relevance;
+    fn pre_score(
+        &self,
+        state: &mut CycleState,
+        pod: &PodInfo,
+        cluster: &Cluster,
+        feasible: &[NodeId],
+    ) -> Relevance;
 }
 
 /// Ranks one node.

@@ -40,11 +40,13 @@ impl Profile {
         let taints = Arc::new(plugins::TaintToleration);
         let ports = Arc::new(plugins::NodePorts);
         let resources = Arc::new(plugins::NodeResourcesFit);
+        let spread = Arc::new(plugins::PodTopologySpread);
+        let peers = Arc::new(plugins::InterPodAffinity);
         let balance = Arc::new(plugins::NodeResourcesBalancedAllocation);
         Self {
             queue_sort: Arc::new(plugins::PrioritySort),
             pre_enqueue: vec![Arc::new(plugins::SchedulingGates)],
-            pre_filter: vec![affinity.clone(), ports.clone()],
+            pre_filter: vec![affinity.clone(), ports.clone(), spread.clone(), peers.clone()],
             filter: vec![
                 Arc::new(plugins::NodeUnschedulable),
                 Arc::new(plugins::NodeName),
@@ -52,10 +54,25 @@ impl Profile {
                 affinity.clone(),
                 ports,
                 resources.clone(),
+                spread.clone(),
+                peers.clone(),
             ],
             post_filter: vec![Arc::new(plugins::DefaultPreemption)],
-            pre_score: vec![taints.clone(), affinity.clone(), balance.clone()],
-            score: vec![(taints, 3), (affinity, 2), (resources, 1), (balance, 1)],
+            pre_score: vec![
+                taints.clone(),
+                affinity.clone(),
+                spread.clone(),
+                peers.clone(),
+                balance.clone(),
+            ],
+            score: vec![
+                (taints, 3),
+                (affinity, 2),
+                (spread, 2),
+                (peers, 2),
+                (resources, 1),
+                (balance, 1),
+            ],
             reserve: Vec::new(),
             permit: Vec::new(),
             pre_bind: Vec::new(),
@@ -71,7 +88,7 @@ impl Profile {
     }
 
     /// Whether the node would take the pod, asked outside of a cycle: every filter is asked, with
-    /// nothing prepared.
+    /// nothing prepared. Plug-ins that judge by more than the node say yes then.
     pub fn fits(&self, pod: &PodInfo, node: &NodeInfo) -> bool {
         let state = CycleState::default();
         node.node.is_some()

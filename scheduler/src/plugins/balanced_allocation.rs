@@ -1,4 +1,4 @@
-use crate::cluster::{NodeInfo, PodInfo};
+use crate::cluster::{Cluster, NodeId, NodeInfo, PodInfo};
 use crate::framework::{CycleState, MAX_SCORE, Plugin, PreScore, Relevance, Score};
 
 /// Prefers nodes on which cpu and memory are used to the same degree, so that neither is stranded.
@@ -11,7 +11,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
 }
 
 impl PreScore for NodeResourcesBalancedAllocation {
-    fn pre_score(&self, _: &mut CycleState, pod: &PodInfo) -> Relevance {
+    fn pre_score(&self, _: &mut CycleState, pod: &PodInfo, _: &Cluster, _: &[NodeId]) -> Relevance {
         if pod.is_best_effort() { Relevance::Skip } else { Relevance::Relevant }
     }
 }

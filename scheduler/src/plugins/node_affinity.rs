@@ -1,4 +1,4 @@
-use crate::cluster::{Cluster, NodeInfo, PodInfo};
+use crate::cluster::{Cluster, NodeId, NodeInfo, PodInfo};
 use crate::framework::{
     CycleState, Events, Filter, Nodes, Plugin, PreFilter, PreScore, Rejection, Relevance, Score,
     normalize,
@@ -50,7 +50,7 @@ impl Filter for NodeAffinity {
 }
 
 impl PreScore for NodeAffinity {
-    fn pre_score(&self, _: &mut CycleState, pod: &PodInfo) -> Relevance {
+    fn pre_score(&self, _: &mut CycleState, pod: &PodInfo, _: &Cluster, _: &[NodeId]) -> Relevance {
         if pod.affinity.has_preferences() { Relevance::Relevant } else { Relevance::Skip }
     }
 }

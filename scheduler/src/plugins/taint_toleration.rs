@@ -1,6 +1,6 @@
 use k8s_openapi::api::core::v1::{Taint, Toleration};
 
-use crate::cluster::{NodeInfo, PodInfo};
+use crate::cluster::{Cluster, NodeId, NodeInfo, PodInfo};
 use crate::framework::{
     CycleState, Events, Filter, Plugin, PreScore, Rejection, Relevance, Score, normalize,
 };
@@ -24,10 +24,7 @@ impl Plugin for TaintToleration {
 
 impl Filter for TaintToleration {
     fn filter(&self, _: &CycleState, pod: &PodInfo, node: &NodeInfo) -> Result<(), Rejection> {
-        let mut strict = taints(node)
-            .iter()
-            .filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
-        if strict.all(|taint| tolerated(taint, &pod.tolerations)) {
+        if !untolerated(node, pod) {
             return Ok(());
         }
         // Since 1.35 upstream no longer tells a pod's owner which taints a node has.
@@ -36,7 +33,13 @@ impl Filter for TaintToleration {
 }
 
 impl PreScore for TaintToleration {
-    fn pre_score(&self, state: &mut CycleState, pod: &PodInfo) -> Relevance {
+    fn pre_score(
+        &self,
+        state: &mut CycleState,
+        pod: &PodInfo,
+        _: &Cluster,
+        _: &[NodeId],
+    ) -> Relevance {
         let preferred = pod.tolerations.iter().filter(|toleration| {
             matches!(toleration.effect.as_deref(), None | Some("" | "PreferNoSchedule"))
         });
@@ -62,6 +65,14 @@ impl Score for TaintToleration {
 
 fn taints(info: &NodeInfo) -> &[Taint] {
     info.node.as_ref().map_or(&[], |node| &node.spec.taints)
+}
+
+/// Whether the node has a strict taint that the pod does not tolerate.
+pub(super) fn untolerated(node: &NodeInfo, pod: &PodInfo) -> bool {
+    taints(node).iter().any(|taint| {
+        matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
+            && !tolerated(taint, &pod.tolerations)
+    })
 }
 
 /// Whether any of the tolerations tolerates the taint. An empty effect, and an empty key with

@@ -23,6 +23,9 @@ pub struct SchedulingQueue {
     active: BTreeMap<(i64, u64), Uid>,
     backoff: BTreeMap<(Instant, u64), Uid>,
     unschedulable: BTreeMap<(Instant, u64), Uid>,
+    /// Those of the unschedulable ones that other pods can help: few, while there is an event for
+    /// every pod that is bound.
+    by_pods: BTreeMap<(Instant, u64), Uid>,
     tickets: u64,
 }
 
@@ -105,17 +108,17 @@ impl SchedulingQueue {
         self.list(uid, Place::Backoff { until });
     }
 
-    /// Something happened. Unschedulable pods that wait for such an event, and that `fits` says it
-    /// has helped, are tried again when their backoff is over. Of those that wait for `ALL` it is
+    /// Something happened. Unschedulable pods that wait for such an event, and that `helps` says
+    /// it has helped, are tried again when their backoff is over. Of those that wait for `ALL` it is
     /// not known what helps: they are tried whatever happened.
-    pub fn on_event(&mut self, event: Events, profile: &Profile, fits: impl Fn(&PodInfo) -> bool) {
-        let helped: Vec<Uid> = self
-            .unschedulable
+    pub fn on_event(&mut self, event: Events, profile: &Profile, helps: impl Fn(&PodInfo) -> bool) {
+        let waiting = if event == Events::PODS { &self.by_pods } else { &self.unschedulable };
+        let helped: Vec<Uid> = waiting
             .values()
             .filter(|uid| {
                 let entry = &self.entries[*uid];
                 entry.waits_for == Events::ALL
-                    || entry.waits_for.intersects(event) && fits(&entry.pod)
+                    || entry.waits_for.intersects(event) && helps(&entry.pod)
             })
             .cloned()
             .collect();
@@ -190,6 +193,9 @@ impl SchedulingQueue {
             Place::Active { rank } => drop(self.active.insert((rank, ticket), uid)),
             Place::Backoff { until } => drop(self.backoff.insert((until, ticket), uid)),
             Place::Unschedulable { since } => {
+                if entry.waits_for.intersects(Events::PODS) {
+                    self.by_pods.insert((since, ticket), uid.clone());
+                }
                 drop(self.unschedulable.insert((since, ticket), uid));
             }
             Place::Gated | Place::InFlight => {}
@@ -202,6 +208,7 @@ impl SchedulingQueue {
             Place::Active { rank } => drop(self.active.remove(&(rank, entry.ticket))),
             Place::Backoff { until } => drop(self.backoff.remove(&(until, entry.ticket))),
             Place::Unschedulable { since } => {
+                self.by_pods.remove(&(since, entry.ticket));
                 drop(self.unschedulable.remove(&(since, entry.ticket)));
             }
             Place::Gated | Place::InFlight => {}

@@ -112,7 +112,9 @@ impl Core {
             plugin.unreserve(pod, node);
         }
         profile.waiting.forget(&pod.uid);
-        self.cluster.forget(&pod.uid);
+        if let Some(removed) = self.cluster.forget(&pod.uid) {
+            self.pods_changed(profile, &removed.pod);
+        }
         if let Some(id) = self.cluster.find(node) {
             self.room_freed(profile, id);
         }
@@ -122,11 +124,22 @@ impl Core {
         self.on_node_event(Events::ROOM_FREED, profile, node);
     }
 
-    /// Every filter judges one node by itself, so a change of a node can help only those pods that
-    /// now fit this node.
+    /// What changed of a node can help those pods that now fit this node. What it means for other
+    /// nodes, because pods are counted by place, is another event.
     pub fn on_node_event(&mut self, event: Events, profile: &Profile, node: NodeId) {
         let info = self.cluster.node(node);
         self.queue.on_event(event, profile, |pod| profile.fits(pod, info));
+    }
+
+    /// A pod came, went, or looks otherwise to pods with rules about other pods.
+    pub fn pods_changed(&mut self, profile: &Profile, changed: &PodInfo) {
+        let cluster = &self.cluster;
+        self.queue.on_event(Events::PODS, profile, |pod| pod.minds(changed, cluster));
+    }
+
+    /// Something that pods with such rules may go by changed, and it is not known which of them.
+    pub fn surroundings_changed(&mut self, event: Events, profile: &Profile) {
+        self.queue.on_event(event, profile, |_| true);
     }
 
     fn victims(&self, refusal: &Refusal) -> (Option<Arc<str>>, Vec<Arc<PodInfo>>) {

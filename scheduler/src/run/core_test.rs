@@ -152,6 +152,149 @@ fn only_a_node_that_changed_for_the_better_wakes() {
     assert_eq!(world.step(), "bind a");
 }
 
+fn labelled(mut pod: Value, labels: Value) -> Value {
+    pod["metadata"]["labels"] = labels;
+    pod
+}
+
+fn lonely(name: &str) -> Value {
+    let mut lonely = labelled(pod(name, "0"), json!({"app": "web"}));
+    lonely["spec"]["affinity"]["podAntiAffinity"] = json!({
+        "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone",
+            "labelSelector": {"matchLabels": {"app": "web"}}}]});
+    lonely
+}
+
+fn zone(name: &str, zone: &str) -> Value {
+    let mut node = node("4");
+    node["metadata"] = json!({"name": name, "labels": {"zone": zone}});
+    node
+}
+
+fn at(mut pod: Value, node: &str) -> Value {
+    pod["spec"]["nodeName"] = node.into();
+    pod
+}
+
+/// Nodes n and m in zone x, a web pod on n, and one that keeps away from such, refused.
+fn apart() -> World {
+    let mut world = World::new(Profile::default_plugins());
+    world.node(Delta::Added(light(zone("n", "x"))));
+    world.node(Delta::Added(light(zone("m", "x"))));
+    world.add(at(labelled(pod("web", "0"), json!({"app": "web"})), "n"));
+    world.add(lonely("a"));
+    assert_eq!(world.step(), "refuse a");
+    world
+}
+
+#[test]
+fn only_a_pod_in_the_way_wakes_one_that_keeps_away() {
+    let web = |app: &str| light(at(labelled(pod("web", "0"), json!({"app": app})), "n"));
+    let mut world = apart();
+    world.add(at(labelled(pod("db", "0"), json!({"app": "db"})), "n"));
+    world.pod(Delta::Deleted(light(at(labelled(pod("db", "0"), json!({"app": "db"})), "n"))));
+    assert_eq!(world.step(), "idle", "the db has nothing to do with it");
+    world.pod(Delta::Updated { old: web("web"), new: web("web") });
+    assert_eq!(world.step(), "idle", "nothing changed");
+    world.pod(Delta::Updated { old: web("web"), new: web("db") });
+    assert_eq!(world.step(), "bind a");
+    let mut world = apart();
+    world.pod(Delta::Deleted(web("web")));
+    assert_eq!(world.step(), "bind a");
+}
+
+#[test]
+fn a_pod_that_goes_away_wakes_on_every_node_of_its_place() {
+    // With n cordoned only m can take the pod, and it is not on m that something changed.
+    let mut world = apart();
+    let mut cordoned = zone("n", "x");
+    cordoned["spec"]["unschedulable"] = true.into();
+    world.node(Delta::Updated { old: light(zone("n", "x")), new: light(cordoned) });
+    assert_eq!(world.step(), "refuse a");
+    world.pod(Delta::Deleted(light(at(labelled(pod("web", "0"), json!({"app": "web"})), "n"))));
+    let Step::Bind { node, .. } = world.core.step(&world.profile, world.now) else {
+        panic!("a should be bound");
+    };
+    assert_eq!(&*node, "m");
+}
+
+#[test]
+fn a_change_of_topology_wakes() {
+    let mut world = apart();
+    world.node(Delta::Added(light(zone("o", "y"))));
+    assert_eq!(world.step(), "bind a");
+    let mut world = apart();
+    world.node(Delta::Updated { old: light(zone("m", "x")), new: light(zone("m", "y")) });
+    assert_eq!(world.step(), "bind a");
+    // The zone that was least filled is gone, so the other one is.
+    let mut world = World::new(Profile::default_plugins());
+    world.node(Delta::Added(light(zone("n", "x"))));
+    let mut small = zone("m", "y");
+    small["status"]["allocatable"]["pods"] = "0".into();
+    world.node(Delta::Added(light(small.clone())));
+    world.add(at(labelled(pod("web", "0"), json!({"app": "web"})), "n"));
+    let mut even = labelled(pod("a", "0"), json!({"app": "web"}));
+    even["spec"]["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": "zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]);
+    world.add(even);
+    assert_eq!(world.step(), "refuse a");
+    world.node(Delta::Deleted(light(small)));
+    assert_eq!(world.step(), "bind a");
+}
+
+#[test]
+fn company_wakes_one_that_wants_some() {
+    let mut world = World::new(Profile::default_plugins());
+    world.node(Delta::Added(light(zone("n", "x"))));
+    let mut lonesome = lonely("a");
+    let terms = lonesome["spec"]["affinity"]["podAntiAffinity"].take();
+    lonesome["spec"]["affinity"] = json!({"podAffinity": terms});
+    lonesome["metadata"]["labels"] = json!({});
+    world.add(lonesome);
+    assert_eq!(world.step(), "refuse a");
+    world.add(labelled(pod("web", "0"), json!({"app": "web"})));
+    assert_eq!(world.step(), "bind web");
+    assert_eq!(world.step(), "idle", "it is not bound yet");
+    let unbound = labelled(pod("web", "0"), json!({"app": "web"}));
+    world.pod(Delta::Updated { old: light(unbound.clone()), new: light(on_node(unbound)) });
+    assert_eq!(world.step(), "bind a");
+}
+
+#[test]
+fn a_failed_binding_frees_its_place() {
+    let mut world = World::new(Profile::default_plugins());
+    world.node(Delta::Added(light(zone("n", "x"))));
+    world.add(lonely("a"));
+    world.add(lonely("b"));
+    assert_eq!((world.step(), world.step()), ("bind a".to_owned(), "refuse b".to_owned()));
+    world.release("a");
+    world.core.queue.failed(&"a".into(), world.now);
+    assert_eq!(world.step(), "bind b");
+}
+
+#[test]
+fn namespaces_that_change_wake() {
+    let namespace =
+        |labels: Value| light(json!({"metadata": {"name": "default", "labels": labels}}));
+    let mut world = World::new(Profile::default_plugins());
+    world.node(Delta::Added(light(zone("n", "x"))));
+    world.core.namespace_changed(&Delta::Added(namespace(json!({"a": "b"}))), &world.profile);
+    world.add(at(labelled(pod("web", "0"), json!({"app": "web"})), "n"));
+    let mut choosy = lonely("a");
+    let term = &mut choosy["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        [0];
+    term["namespaceSelector"] = json!({"matchLabels": {"a": "b"}});
+    world.add(choosy);
+    assert_eq!(world.step(), "refuse a");
+    let same =
+        Delta::Updated { old: namespace(json!({"a": "b"})), new: namespace(json!({"a": "b"})) };
+    world.core.namespace_changed(&same, &world.profile);
+    assert_eq!(world.step(), "idle");
+    let other = Delta::Updated { old: namespace(json!({"a": "b"})), new: namespace(json!({})) };
+    world.core.namespace_changed(&other, &world.profile);
+    assert_eq!(world.step(), "bind a");
+}
+
 #[test]
 fn the_first_node_wakes_what_waits() {
     let mut world = World::new(Profile::default_plugins());

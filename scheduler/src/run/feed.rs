@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use client::Delta;
 use client::light::{Node, Pod};
+use k8s_openapi::api::core::v1::Namespace;
 use tokio::time::Instant;
 
 use super::core::Core;
-use crate::cluster::PodInfo;
+use crate::cluster::{Labels, PodInfo};
 use crate::framework::{Events, Profile};
 
 impl Core {
@@ -16,6 +17,7 @@ impl Core {
             Delta::Added(node) => {
                 let id = self.cluster.set_node(node.clone());
                 self.on_node_event(Events::NODE_ADDED, profile, id);
+                self.surroundings_changed(Events::TOPOLOGY, profile);
             }
             Delta::Updated { old, new } => {
                 let event = node_event(old, new);
@@ -23,10 +25,24 @@ impl Core {
                 if !event.is_none() {
                     self.on_node_event(event, profile, id);
                 }
+                if event.intersects(Events::NODE_LABELS | Events::NODE_TAINTS) {
+                    self.surroundings_changed(Events::TOPOLOGY, profile);
+                }
             }
             Delta::Deleted(node) => {
                 self.cluster.remove_node(node.metadata.name.as_deref().unwrap_or_default());
+                self.surroundings_changed(Events::TOPOLOGY, profile);
             }
+        }
+    }
+
+    pub fn namespace_changed(&mut self, delta: &Delta<Namespace>, profile: &Profile) {
+        let meta = &delta.object().metadata;
+        let name = meta.name.as_deref().unwrap_or_default();
+        if matches!(delta, Delta::Deleted(_)) {
+            self.cluster.remove_namespace(name);
+        } else if self.cluster.set_namespace(name, Labels::of(meta.labels.as_ref())) {
+            self.surroundings_changed(Events::NAMESPACES, profile);
         }
     }
 
@@ -51,28 +67,43 @@ impl Core {
     fn pod_gone(&mut self, uid: &str, profile: &Profile) {
         self.queue.remove(uid);
         profile.waiting.forget(uid);
-        if let Some(node) = self.cluster.remove_pod(uid) {
+        let Some(removed) = self.cluster.remove_pod(uid) else { return };
+        if let Some(node) = removed.node {
             self.room_freed(profile, node);
         }
+        self.pods_changed(profile, &removed.pod);
     }
 
     fn pod_assigned(&mut self, pod: Arc<PodInfo>, node: &str, profile: &Profile) {
         self.queue.remove(&pod.uid);
         let before = self.cluster.placed(&pod.uid).cloned();
+        let mut known = None;
         if let Some(placed) = &before {
             let info = self.cluster.node(placed.node);
-            let known = info.pods().iter().find(|other| other.uid == pod.uid);
-            if !placed.assumed && *info.name == *node && known == Some(&pod) {
+            known = info.pods().iter().find(|other| other.uid == pod.uid).cloned();
+            if !placed.assumed && *info.name == *node && known.as_ref() == Some(&pod) {
                 return;
             }
         }
-        let id = self.cluster.set_pod(pod, node);
+        let id = self.cluster.set_pod(pod.clone(), node);
+        let elsewhere = before.as_ref().is_some_and(|placed| placed.node != id);
+        let assumed = before.as_ref().is_some_and(|placed| placed.assumed);
         // A pod that was resized, or turned up elsewhere than assumed, may have left room.
         if let Some(placed) = before
             && self.cluster.find_alive(placed.node).is_some()
-            && (!placed.assumed || placed.node != id)
+            && (!assumed || elsewhere)
         {
             self.room_freed(profile, placed.node);
+        }
+        // An assumed pod is told of only now, when it is sure to stay.
+        let same = |old: &Arc<PodInfo>| {
+            old.labels == pod.labels && old.rules == pod.rules && old.deleting == pod.deleting
+        };
+        if assumed || elsewhere || !known.as_ref().is_some_and(same) {
+            self.pods_changed(profile, &pod);
+            if let Some(old) = known {
+                self.pods_changed(profile, &old);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::Identity;
 use client::light::{Node, Pod};
 use client::{Cache, Connector, EventRecorder, cache};
+use k8s_openapi::api::core::v1::{Affinity, Namespace};
 use kube::Api;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -99,6 +100,12 @@ async fn schedule(config: Config, token: CancellationToken) {
     let unfinished = cache::Config::fields(UNFINISHED);
     let pods =
         Cache::<Pod>::start_pruned(Api::all(client.clone()), unfinished, token.clone(), prune);
+    let namespaces = Cache::<Namespace>::start_pruned(
+        Api::all(client.clone()),
+        cache::Config::default(),
+        token.clone(),
+        prune_namespace,
+    );
     let recorder = EventRecorder::start(client.clone(), &config.scheduler_name, "", token);
     let shared = Arc::new(Shared {
         core: Mutex::new(Core::new(config.percentage_of_nodes_to_score, config.seed)),
@@ -111,20 +118,22 @@ async fn schedule(config: Config, token: CancellationToken) {
             scheduler: config.scheduler_name.clone(),
         },
     });
-    subscribe(&shared, &nodes, &pods, config.scheduler_name);
+    subscribe(&shared, &nodes, &pods, &namespaces, config.scheduler_name);
     // Deciding before all assigned pods are known would give their room away.
     nodes.synced().await;
+    namespaces.synced().await;
     pods.synced().await;
     tracing::info!(nodes = nodes.len(), pods = pods.len(), "scheduler ready");
     work(shared).await;
 }
 
-/// Most pods are assigned, and of those only what they take of their node is read.
+/// Most pods are assigned, and of those only what they take of their node is read, and what other
+/// pods have to mind: labels, and rules about other pods.
 fn prune(pod: &mut Pod) {
     pod.metadata.annotations = None;
     pod.metadata.owner_references = None;
     if pod.spec.node_name.is_some() {
-        pod.spec.affinity = None;
+        pod.spec.affinity = pod.spec.affinity.take().and_then(about_pods);
         pod.spec.tolerations = Vec::new();
         pod.spec.topology_spread_constraints = Vec::new();
         pod.status.conditions = Vec::new();
@@ -133,12 +142,37 @@ fn prune(pod: &mut Pod) {
     }
 }
 
-fn subscribe(shared: &Arc<Shared>, nodes: &Cache<Node>, pods: &Cache<Pod>, scheduler: String) {
+fn about_pods(mut affinity: Box<Affinity>) -> Option<Box<Affinity>> {
+    affinity.node_affinity = None;
+    (affinity.pod_affinity.is_some() || affinity.pod_anti_affinity.is_some()).then_some(affinity)
+}
+
+/// Only labels are read.
+fn prune_namespace(namespace: &mut Namespace) {
+    namespace.metadata.annotations = None;
+    namespace.metadata.managed_fields = None;
+    namespace.spec = None;
+    namespace.status = None;
+}
+
+fn subscribe(
+    shared: &Arc<Shared>,
+    nodes: &Cache<Node>,
+    pods: &Cache<Pod>,
+    namespaces: &Cache<Namespace>,
+    scheduler: String,
+) {
     // The handlers live in the caches and the pods' cache in `shared`: weak, or it would never end.
     let weak = Arc::downgrade(shared);
     nodes.on_change(move |delta| {
         let Some(shared) = weak.upgrade() else { return };
         shared.core().node_changed(delta, &shared.profile);
+        shared.changed.notify_one();
+    });
+    let weak = Arc::downgrade(shared);
+    namespaces.on_change(move |delta| {
+        let Some(shared) = weak.upgrade() else { return };
+        shared.core().namespace_changed(delta, &shared.profile);
         shared.changed.notify_one();
     });
     let weak = Arc::downgrade(shared);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::Identity;
 use apiserver::ApiServer;
-use k8s_openapi::api::core::v1::{Event, Node, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use scheduler::{Config, run};
@@ -178,6 +178,98 @@ async fn gates_hold_a_pod_until_they_are_gone() {
     let opened = cluster.pods().patch("gated", &PatchParams::default(), &open).await;
     opened.expect("the gate is opened");
     assert_eq!(cluster.until("gated", node_of).await, "a");
+}
+
+#[tokio::test]
+async fn pods_that_keep_apart_wait_for_each_other_to_leave() {
+    let cluster = Cluster::start().await;
+    cluster.add_node(world::zoned("a", "x")).await;
+    cluster.add_node(world::zoned("b", "y")).await;
+    let lonely = |name: &str| {
+        let spec = json!({"affinity": {"podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone",
+                "labelSelector": {"matchLabels": {"app": "web"}}}]}}});
+        world::labelled(world::pod(name, spec), json!({"app": "web"}))
+    };
+    for name in ["first", "second", "third"] {
+        cluster.add_pod(lonely(name)).await;
+    }
+    let (first, second) =
+        (cluster.until("first", node_of).await, cluster.until("second", node_of).await);
+    assert_ne!(first, second);
+    let text = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules. \
+                preemption: 0/2 nodes are available: 2 No preemption victims found for incoming \
+                pod.";
+    cluster.until("third", |pod| scheduled(pod).filter(|(_, _, message)| message == text)).await;
+    let now = DeleteParams::default().grace_period(0);
+    cluster.pods().delete("first", &now).await.expect("the pod is deleted");
+    assert_eq!(cluster.until("third", node_of).await, first);
+    // Relabelled, the second is none of those that keep apart any more.
+    cluster.add_pod(lonely("fourth")).await;
+    cluster.until("fourth", |pod| scheduled(pod).filter(|(_, _, message)| message == text)).await;
+    let relabel = Patch::Merge(json!({"metadata": {"labels": {"app": "db"}}}));
+    let relabelled = cluster.pods().patch("second", &PatchParams::default(), &relabel).await;
+    relabelled.expect("the pod is relabelled");
+    // Only its own rule still says that no web pod may be near it.
+    let text = "0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 1 node(s) \
+                didn't satisfy existing pods anti-affinity rules. preemption: 0/2 nodes are \
+                available: 2 No preemption victims found for incoming pod.";
+    cluster.until("fourth", |pod| scheduled(pod).filter(|(_, _, message)| message == text)).await;
+    cluster.pods().delete("second", &now).await.expect("the pod is deleted");
+    assert_eq!(cluster.until("fourth", node_of).await, second);
+}
+
+#[tokio::test]
+async fn a_namespace_is_chosen_by_its_labels() {
+    let cluster = Cluster::start().await;
+    cluster.add_node(world::zoned("a", "x")).await;
+    let namespaces = Api::<Namespace>::all(cluster.admin.clone());
+    let red = serde_json::from_value(json!({"metadata": {"name": "red"}})).expect("a namespace");
+    namespaces.create(&PostParams::default(), &red).await.expect("it is created");
+    let accounts = Api::<ServiceAccount>::namespaced(cluster.admin.clone(), "red");
+    let account = serde_json::from_value(json!({"metadata": {"name": "default"}}));
+    let account = account.expect("a service account");
+    accounts.create(&PostParams::default(), &account).await.expect("it is created");
+    let mut db = world::labelled(world::pod("db", json!({"nodeName": "a"})), json!({"app": "db"}));
+    db["metadata"] = json!({"name": "db", "labels": {"app": "db"}});
+    db["spec"]["containers"][0]["image"] = "hello".into();
+    let db = serde_json::from_value(db).expect("a pod");
+    let pods = Api::<Pod>::namespaced(cluster.admin.clone(), "red");
+    pods.create(&PostParams::default(), &db).await.expect("the pod is created");
+    let near = json!({"affinity": {"podAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone",
+            "namespaceSelector": {"matchLabels": {"team": "red"}},
+            "labelSelector": {"matchLabels": {"app": "db"}}}]}}});
+    cluster.add_pod(world::pod("web", near)).await;
+    let text = "0/1 nodes are available: 1 node(s) didn't match pod affinity rules. preemption: \
+                0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+    cluster.until("web", |pod| scheduled(pod).filter(|(_, _, message)| message == text)).await;
+    let label = Patch::Merge(json!({"metadata": {"labels": {"team": "red"}}}));
+    let labelled = namespaces.patch("red", &PatchParams::default(), &label).await;
+    labelled.expect("the namespace is labelled");
+    assert_eq!(cluster.until("web", node_of).await, "a");
+}
+
+#[tokio::test]
+async fn replicas_spread_over_zones() {
+    let cluster = Cluster::start().await;
+    for (name, zone) in [("a", "x"), ("b", "x"), ("c", "y")] {
+        cluster.add_node(world::zoned(name, zone)).await;
+    }
+    let replica = |name: &str| {
+        let spec = json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"app": "web"}}}]});
+        world::labelled(world::pod(name, spec), json!({"app": "web"}))
+    };
+    let mut in_y = 0;
+    for index in 0..8 {
+        cluster.add_pod(replica(&format!("p{index}"))).await;
+    }
+    for index in 0..8 {
+        in_y += usize::from(cluster.until(&format!("p{index}"), node_of).await == "c");
+    }
+    assert_eq!(in_y, 4);
 }
 
 #[tokio::test]

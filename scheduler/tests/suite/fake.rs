@@ -25,7 +25,7 @@ pub struct Fake(Arc<Mutex<State>>, Arc<Notify>);
 #[derive(Default)]
 struct State {
     version: u64,
-    /// By `nodes` or `pods`, then by name.
+    /// By `nodes`, `pods` or `namespaces`, then by name.
     objects: BTreeMap<&'static str, BTreeMap<String, Value>>,
     watchers: Vec<(&'static str, mpsc::UnboundedSender<Value>)>,
     events: Vec<Value>,
@@ -166,7 +166,8 @@ impl State {
     /// Tests put objects before they start the scheduler or after it has listed them, so that
     /// nothing is between the list and the watch but what a test's own waiting covers.
     fn watch(&mut self, plural: &str) -> Answer {
-        let plural = if plural == "nodes" { "nodes" } else { "pods" };
+        let known = ["nodes", "pods", "namespaces"].into_iter().find(|known| *known == plural);
+        let plural = known.expect("something that is watched");
         let (sender, receiver) = mpsc::unbounded_channel::<Value>();
         // What came between: a watch begins with everything, which changes nothing for a cache.
         for object in self.objects.get(plural).into_iter().flat_map(BTreeMap::values) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use client::light::{Node, Pod};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use scheduler::cluster::{Cluster, PodInfo};
+use scheduler::cluster::{Cluster, Labels, NodeInfo, PodInfo};
 use scheduler::decide::{Cursor, Decision, Refusal, decide};
-use scheduler::framework::Profile;
+use scheduler::framework::{CycleState, Profile};
 use serde_json::{Value, json};
 
 /// 4 cpus, 8 Gi, 110 pods, labelled with its name.
@@ -30,6 +30,18 @@ pub fn pod(name: &str, spec: Value) -> Value {
 /// A pod of one container with these requests.
 pub fn requesting(name: &str, requests: Value) -> Value {
     pod(name, json!({"containers": [{"name": "c", "resources": {"requests": requests}}]}))
+}
+
+/// In a zone.
+pub fn zoned(name: &str, zone: &str) -> Value {
+    let mut node = node(name);
+    node["metadata"]["labels"]["zone"] = zone.into();
+    node
+}
+
+pub fn labelled(mut pod: Value, labels: Value) -> Value {
+    pod["metadata"]["labels"] = labels;
+    pod
 }
 
 pub fn info(pod: Value) -> Arc<PodInfo> {
@@ -62,6 +74,12 @@ impl World {
         }
     }
 
+    pub fn with_namespace(mut self, name: &str, labels: &[(&str, &str)]) -> Self {
+        let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        self.cluster.set_namespace(name, Labels::of(Some(&labels)));
+        self
+    }
+
     /// A pod that is bound already.
     pub fn with(mut self, pod: Value, node: &str) -> Self {
         self.cluster.set_pod(info(pod), node);
@@ -83,6 +101,23 @@ impl World {
             }
             Err(refusal) => Err(refusal.error.to_string()),
         }
+    }
+
+    /// The names of the nodes that pass every filter, in order; or why the pod is rejected
+    /// whatever the node.
+    pub fn allowed(&self, pod: Value) -> String {
+        let pod = info(pod);
+        let mut state = CycleState::default();
+        for plugin in &self.profile.pre_filter {
+            if let Err(rejection) = plugin.pre_filter(&mut state, &pod, &self.cluster) {
+                return rejection.reasons.join(", ");
+            }
+        }
+        let nodes = self.cluster.nodes().iter().map(|id| self.cluster.node(*id));
+        let passes = |node: &&NodeInfo| {
+            self.profile.filter.iter().all(|plugin| plugin.filter(&state, &pod, node).is_ok())
+        };
+        nodes.filter(passes).map(|node| &*node.name).collect::<Vec<_>>().join(" ")
     }
 
     /// The reasons of a refusal, without what surrounds them.
