@@ -116,7 +116,7 @@ pub async fn duplicate_keys_are_refused(store: &dyn Store) {
     let refused = [
         vec![put_op("a", "1"), put_op("a", "2")],
         vec![put_op("a", "1"), delete_op(prefix("a"))],
-        vec![delete_op(prefix("")), put_op("a", "1")],
+        vec![delete_op(prefix("a")), put_op("a", "1")],
         vec![put_op("a", "1"), nested(vec![put_op("a", "2")], vec![])],
         vec![nested(vec![], vec![put_op("a", "2")]), delete_op(single("a"))],
     ];

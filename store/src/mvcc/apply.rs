@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::compare;
 use super::machine::seal;
 use super::range::evaluate;
-use super::state::{Change, Changes, Lease, State};
+use super::state::{Change, Changes, Lease, State, value_before};
 use crate::error::Error;
 use crate::types::*;
 
@@ -170,11 +170,9 @@ impl<'a> Batch<'a> {
         let kv =
             KeyValue { key: previous.key.clone(), mod_revision: revision, ..KeyValue::default() };
         let previous_revision = previous.mod_revision;
-        let event = Event {
-            event_type: EventType::Delete,
-            kv,
-            prev_kv: Some(Arc::unwrap_or_clone(previous)),
-        };
+        let previous = Some(Arc::unwrap_or_clone(previous));
+        let prev_kv = value_before(revision, previous, &self.changes);
+        let event = Event { event_type: EventType::Delete, kv, prev_kv };
         self.changes.push(Change { event: Arc::new(event), previous_revision });
     }
 

@@ -27,10 +27,11 @@ pub fn check_delete(request: &DeleteRangeRequest) -> Result<(), Error> {
 }
 
 /// Checks shape, number of operations (`max_ops` at each level, less those of the levels above)
-/// and that no key is written twice.
+/// and that no key is written twice, as far as etcd tells that without the state.
 ///
-/// Stricter than etcd in one corner: a delete in one nested transaction that overlaps a put in an
-/// earlier sibling is refused as well, so that a key never changes twice in a revision.
+/// etcd refuses a put whose key is put or deleted elsewhere in the transaction, but lets a nested
+/// transaction delete what an earlier sibling puts. A key may thus change more than once in a
+/// revision.
 pub fn check_txn(txn: &Txn, max_ops: usize) -> Result<(), Error> {
     check_shape(txn, max_ops)?;
     Writes::of_branch(&txn.success)?;
@@ -80,50 +81,46 @@ struct Writes {
 impl Writes {
     fn of_branch(ops: &[RequestOp]) -> Result<Self, Error> {
         let mut all = Self::default();
+        all.deletes.extend(ops.iter().filter_map(|op| match op {
+            RequestOp::DeleteRange(request) => Some(checked_range(&request.range)),
+            RequestOp::Range(_) | RequestOp::Put(_) | RequestOp::Txn(_) => None,
+        }));
         for op in ops {
-            match op {
-                RequestOp::Range(_) => {}
-                RequestOp::DeleteRange(request) => {
-                    all.add(Self { puts: BTreeSet::new(), deletes: vec![request.range.clone()] })?
-                }
-                RequestOp::Put(request) => all.add(Self {
-                    puts: BTreeSet::from([request.key.clone()]),
-                    deletes: Vec::new(),
-                })?,
+            if let RequestOp::Txn(nested) = op {
                 // The two branches may overlap each other: only one of them runs.
-                RequestOp::Txn(nested) => {
-                    let then = Self::of_branch(&nested.success)?;
-                    let otherwise = Self::of_branch(&nested.failure)?;
-                    if all.overlaps(&then) || all.overlaps(&otherwise) {
-                        return Err(Error::DuplicateKey);
-                    }
-                    all.merge(then);
-                    all.merge(otherwise);
-                }
+                let then = Self::of_branch(&nested.success)?;
+                let otherwise = Self::of_branch(&nested.failure)?;
+                all.check_puts(&then.puts)?;
+                all.check_puts(&otherwise.puts)?;
+                all.merge(then);
+                all.merge(otherwise);
+            }
+        }
+        for op in ops {
+            if let RequestOp::Put(request) = op {
+                let put = BTreeSet::from([request.key.clone()]);
+                all.check_puts(&put)?;
+                all.puts.extend(put);
             }
         }
         Ok(all)
     }
 
-    fn add(&mut self, other: Self) -> Result<(), Error> {
-        if self.overlaps(&other) {
-            return Err(Error::DuplicateKey);
-        }
-        self.merge(other);
-        Ok(())
+    fn check_puts(&self, puts: &BTreeSet<Bytes>) -> Result<(), Error> {
+        let twice = !self.puts.is_disjoint(puts) || deletes_any(&self.deletes, puts);
+        if twice { Err(Error::DuplicateKey) } else { Ok(()) }
     }
 
     fn merge(&mut self, mut other: Self) {
         self.puts.append(&mut other.puts);
         self.deletes.append(&mut other.deletes);
     }
+}
 
-    /// Two deletes may overlap (the second finds nothing), a put overlaps with anything.
-    fn overlaps(&self, other: &Self) -> bool {
-        !self.puts.is_disjoint(&other.puts)
-            || deletes_any(&self.deletes, &other.puts)
-            || deletes_any(&other.deletes, &self.puts)
-    }
+/// The part of a delete's range that counts as deleted: as in etcd, of "every key from here on" only
+/// the first.
+fn checked_range(range: &KeyRange) -> KeyRange {
+    if range.end.as_ref() == b"\0" { KeyRange::single(range.key.clone()) } else { range.clone() }
 }
 
 fn deletes_any(deletes: &[KeyRange], puts: &BTreeSet<Bytes>) -> bool {

@@ -42,7 +42,7 @@ pub fn read_only_txn(state: &State, header: Header, txn: &Txn) -> Result<TxnResp
 /// As [`read_range`], after the checks.
 ///
 /// As in etcd, `count` counts every key of the range at that revision whatever the limit and the
-/// filters, and a limit applies after filters and order.
+/// filters, and a limit applies after filters and after an order that was asked for.
 pub(super) fn evaluate(state: &State, header: Header, request: &RangeRequest) -> RangeResponse {
     let historical = request.revision > 0 && request.revision < state.revision;
     let mut collector = Collector::new(request);
@@ -65,10 +65,9 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn new(request: &'a RangeRequest) -> Self {
-        let sorts = sorting(request).is_some();
         let keep = match usize::try_from(request.limit) {
             _ if request.count_only => 0,
-            Ok(limit) if limit > 0 && !sorts => limit.saturating_add(1),
+            Ok(limit) if limit > 0 && !needs_all(request) => limit.saturating_add(1),
             _ => usize::MAX,
         };
         Self { request, keep, kvs: Vec::new(), count: 0 }
@@ -108,6 +107,18 @@ fn passes(request: &RangeRequest, kv: &KeyValue) -> bool {
         |value: i64, min: i64, max: i64| (min == 0 || value >= min) && (max == 0 || value <= max);
     within(kv.mod_revision, request.min_mod_revision, request.max_mod_revision)
         && within(kv.create_revision, request.min_create_revision, request.max_create_revision)
+}
+
+/// Whether the limit applies only once everything is gathered and sorted.
+///
+/// As in etcd, who names a sort target but no order gets the first keys (one more than the limit),
+/// sorted among themselves; filters, too, have everything gathered first.
+fn needs_all(request: &RangeRequest) -> bool {
+    let filters = request.min_mod_revision != 0
+        || request.max_mod_revision != 0
+        || request.min_create_revision != 0
+        || request.max_create_revision != 0;
+    sorting(request).is_some() && (request.sort_order != SortOrder::None || filters)
 }
 
 fn sorts_by_value(request: &RangeRequest) -> bool {

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::state::{Change, Changes, Lease, State};
+use super::state::{Change, Changes, Lease, State, value_before};
 use crate::types::*;
 
 impl State {
@@ -48,20 +48,27 @@ impl Rebuild {
     /// key and revision.
     pub fn changes(&mut self, revision: i64, events: Vec<(EventType, KeyValue)>) {
         let in_base = revision <= self.state.compacted;
-        let changes = events
-            .into_iter()
-            .map(|(event_type, kv)| match in_base {
+        let mut changes = Vec::with_capacity(events.len());
+        for (event_type, kv) in events {
+            let change = match in_base {
                 true => Change {
                     event: Arc::new(Event { event_type, kv, prev_kv: None }),
                     previous_revision: 0,
                 },
-                false => self.replay(revision, event_type, kv),
-            })
-            .collect();
+                false => self.replay(revision, event_type, kv, &changes),
+            };
+            changes.push(change);
+        }
         self.state.history.insert(revision, Arc::new(Changes::new(changes)));
     }
 
-    fn replay(&mut self, revision: i64, event_type: EventType, kv: KeyValue) -> Change {
+    fn replay(
+        &mut self,
+        revision: i64,
+        event_type: EventType,
+        kv: KeyValue,
+        changes: &[Change],
+    ) -> Change {
         let state = &mut self.state;
         let previous = state.get(&kv.key).map(|kv| KeyValue::clone(kv));
         let tombstone = state.dead.remove(&kv.key);
@@ -76,7 +83,8 @@ impl Rebuild {
             Some(kv) => kv.mod_revision,
             None => tombstone.unwrap_or(0),
         };
-        Change { event: Arc::new(Event { event_type, kv, prev_kv: previous }), previous_revision }
+        let prev_kv = value_before(revision, previous, changes);
+        Change { event: Arc::new(Event { event_type, kv, prev_kv }), previous_revision }
     }
 
     /// The finished state. Keys are attached to their leases here.

@@ -31,7 +31,23 @@ pub struct Change {
     pub previous_revision: i64,
 }
 
-/// All changes of one revision. A key changes at most once in a revision.
+/// What stood before `revision` and before this change of a key, which found `current`: that, unless
+/// the key changed in this revision before.
+pub(super) fn value_before(
+    revision: i64,
+    current: Option<KeyValue>,
+    changes: &[Change],
+) -> Option<KeyValue> {
+    let current = current?;
+    if current.mod_revision < revision {
+        return Some(current);
+    }
+    let first = changes.iter().find(|change| change.event.kv.key == current.key)?;
+    first.event.prev_kv.clone()
+}
+
+/// All changes of one revision. Few transactions change a key more than once; its first change then
+/// leads back to what stood before.
 #[derive(Debug)]
 pub struct Changes {
     pub events: Arc<[Arc<Event>]>,
@@ -47,23 +63,21 @@ impl Changes {
         let mut by_key = Vec::new();
         if events.len() > LINEAR_SEARCH_LIMIT {
             by_key.extend(0..events.len() as u32);
-            by_key.sort_unstable_by(|a, b| {
-                events[*a as usize].kv.key.cmp(&events[*b as usize].kv.key)
-            });
+            // Stable: the first of a key's changes stays first.
+            by_key.sort_by(|a, b| events[*a as usize].kv.key.cmp(&events[*b as usize].kv.key));
         }
         Self { events, previous, by_key: by_key.into() }
     }
 
-    /// The change of `key`, and the revision of the one before it.
+    /// The first change of `key`, and the revision of the one before it.
     pub fn of(&self, key: &[u8]) -> Option<(&Arc<Event>, i64)> {
         let position = if self.by_key.is_empty() {
             self.events.iter().position(|event| event.kv.key == key)?
         } else {
-            let found = self
-                .by_key
-                .binary_search_by(|at| self.events[*at as usize].kv.key.as_ref().cmp(key))
-                .ok()?;
-            self.by_key[found] as usize
+            let key_at = |at: &u32| self.events[*at as usize].kv.key.as_ref();
+            let found = self.by_key.partition_point(|at| key_at(at) < key);
+            let at = self.by_key.get(found).filter(|at| key_at(at) == key)?;
+            *at as usize
         };
         Some((&self.events[position], self.previous[position]))
     }

@@ -133,7 +133,7 @@ impl Remote {
         KvClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    pub(super) fn watches(&self) -> WatchClient<Channel> {
+    pub(crate) fn watches(&self) -> WatchClient<Channel> {
         WatchClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 

@@ -1,78 +1,7 @@
 //! The conformance cases against etcd itself, where it is installed: etcd proves the cases.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::*;
-use crate::{Store, conformance};
-
-/// Attempts to reach an etcd that is starting, and the pause between them.
-const ATTEMPTS: usize = 600;
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// The `etcd` of `PATH`.
-fn installed() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("etcd")).find(|program| program.is_file())
-}
-
-/// An etcd of one member with nothing in it.
-struct Etcd {
-    process: Child,
-    endpoint: String,
-    _files: tempfile::TempDir,
-}
-
-impl Etcd {
-    fn start(program: &Path) -> Self {
-        let files = tempfile::tempdir().expect("a directory is made");
-        let [client, peer] = [(); 2].map(|()| {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-            format!("http://{}", listener.local_addr().expect("it is bound"))
-        });
-        let process = Command::new(program)
-            .args(["--name", "one", "--log-level", "error", "--unsafe-no-fsync"])
-            .arg("--data-dir")
-            .arg(files.path())
-            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-            .args(["--initial-cluster", &format!("one={peer}")])
-            .args(["--heartbeat-interval", "100", "--election-timeout", "1000"])
-            .env("ETCD_UNSUPPORTED_ARCH", std::env::consts::ARCH)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("etcd starts");
-        Self { process, endpoint: client, _files: files }
-    }
-
-    async fn connect(&self) -> Arc<Remote> {
-        let options = Options {
-            endpoints: vec![self.endpoint.clone()],
-            tls: None,
-            connect_timeout: Duration::from_secs(5),
-        };
-        for _ in 0..ATTEMPTS {
-            if let Ok(remote) = Remote::connect(&options).await
-                && remote.status().await.is_ok_and(|status| status.leader != 0)
-            {
-                return remote;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        panic!("etcd at {} does not answer", self.endpoint);
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use super::testing::{Etcd, installed};
+use crate::conformance;
 
 /// `ETCD_CASES` narrows the list to the names that contain it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,7 +17,7 @@ async fn etcd_itself_conforms() {
         // The next one starts while this one works.
         let etcd = std::mem::replace(&mut next, Etcd::start(&program));
         let remote = etcd.connect().await;
-        if tokio::spawn((case.run)(remote)).await.is_err() {
+        if !case.holds_for(remote).await {
             eprintln!("etcd differs: {}", case.name);
             differ.push(case.name);
         }

@@ -21,3 +21,5 @@ pub use connect::{ConnectError, Options, Remote, Tls};
 mod etcd_test;
 #[cfg(test)]
 mod server_test;
+#[cfg(test)]
+pub(crate) mod testing;

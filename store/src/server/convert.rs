@@ -18,13 +18,16 @@ fn unknown(field: &str, value: i32) -> Status {
     Status::invalid_argument(format!("etcdserver: unknown {field} {value}"))
 }
 
+/// etcd's words for an order or target it does not know.
+const INVALID_SORT_OPTION: &str = "etcdserver: invalid sort option";
+
 pub(super) fn range_request(request: pb::RangeRequest) -> Result<RangeRequest, Status> {
     use pb::range_request::{SortOrder as Order, SortTarget as Target};
     let sort_order = match Order::try_from(request.sort_order) {
         Ok(Order::None) => SortOrder::None,
         Ok(Order::Ascend) => SortOrder::Ascend,
         Ok(Order::Descend) => SortOrder::Descend,
-        Err(_) => return Err(unknown("sort order", request.sort_order)),
+        Err(_) => return Err(Status::invalid_argument(INVALID_SORT_OPTION)),
     };
     let sort_target = match Target::try_from(request.sort_target) {
         Ok(Target::Key) => SortTarget::Key,
@@ -32,7 +35,7 @@ pub(super) fn range_request(request: pb::RangeRequest) -> Result<RangeRequest, S
         Ok(Target::Create) => SortTarget::CreateRevision,
         Ok(Target::Mod) => SortTarget::ModRevision,
         Ok(Target::Value) => SortTarget::Value,
-        Err(_) => return Err(unknown("sort target", request.sort_target)),
+        Err(_) => return Err(Status::invalid_argument(INVALID_SORT_OPTION)),
     };
     Ok(RangeRequest {
         range: key_range(request.key, request.range_end)?,
@@ -220,7 +223,8 @@ fn response_op(response: ResponseOp) -> pb::ResponseOp {
         }
         ResponseOp::Txn(response) => {
             let mut response = txn_response(response);
-            response.header = inner_header(response.header);
+            // As in etcd, a nested transaction's own header tells nothing at all.
+            response.header = Some(pb::ResponseHeader::default());
             Response::ResponseTxn(response)
         }
     };

@@ -2,6 +2,8 @@
 
 mod open;
 mod stream;
+#[cfg(test)]
+mod stream_test;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use tonic::{Status, Streaming};
 
 use super::open::{OpenWatch, Wanted};
 use crate::Store;
+use crate::error::Error;
 use crate::server::convert;
 use crate::types::*;
 
@@ -100,12 +101,14 @@ impl WatchStream {
 
     async fn create(&mut self, create: pb::WatchCreateRequest) -> Result<(), Gone> {
         let Some(range) = watched_range(&create.key, &create.range_end) else {
-            return self.refuse("etcdserver: mvcc: watcher range is empty or reversed").await;
+            return self.refuse("mvcc: watcher range is empty").await;
         };
+        if create.start_revision < 0 {
+            return self.refuse(&Error::Compacted { compact_revision: 0 }.to_string()).await;
+        }
         let Some(id) = self.choose_id(create.watch_id) else {
-            return self
-                .refuse("etcdserver: mvcc: duplicate watch ID provided on the WatchStream")
-                .await;
+            let reason = "mvcc: duplicate watch ID provided on the WatchStream";
+            return self.refuse(reason).await;
         };
         let request = WatchRequest { range, start_revision: create.start_revision };
         let watcher = match self.store.watch(request).await {
