@@ -1,14 +1,17 @@
 //! A cluster of the test's own: started, asked, killed, removed.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid, chown, geteuid};
 use tempfile::TempDir;
 
 use crate::client::{self, Answer};
@@ -27,6 +30,15 @@ pub fn coracle() -> Command {
     Command::new(binary)
 }
 
+/// An account without any right.
+const NOBODY: u32 = 65534;
+
+/// Makes the account without rights the owner of a directory.
+pub fn give_to_nobody(directory: &Path) {
+    assert!(geteuid().is_root(), "run as root: it becomes somebody else");
+    chown(directory, Some(Uid::from_raw(NOBODY)), None).expect("root may");
+}
+
 /// How to start a cluster. Loopback and free ports, always.
 #[derive(Clone, Debug)]
 pub struct Up {
@@ -42,7 +54,7 @@ impl Up {
 
     /// Real containers.
     pub fn containers() -> Self {
-        assert!(nix::unistd::geteuid().is_root(), "run as root: real containers need it");
+        assert!(geteuid().is_root(), "run as root: real containers need it");
         Self { runtime: "containers", extra: Vec::new() }
     }
 
@@ -70,6 +82,22 @@ impl Up {
             .arg("--data-dir")
             .arg(data_dir)
             .args(&self.extra);
+        command
+    }
+
+    /// The command as a user without rights, who need not reach the binary's own directory.
+    pub fn command_as_nobody(&self, data_dir: &Path) -> Command {
+        let configured = self.command(data_dir);
+        let binary = File::open(configured.get_program()).expect("readable");
+        let mut command = Command::new(format!("/proc/self/fd/{}", binary.as_raw_fd()));
+        command.args(configured.get_args()).uid(NOBODY).gid(NOBODY);
+        // It closes when the binary runs, so it has to be open until then.
+        let keep = move || {
+            let _ = &binary;
+            Ok(())
+        };
+        // SAFETY: the closure does nothing; it owns the file.
+        unsafe { command.pre_exec(keep) };
         command
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::cluster::Cluster;
@@ -83,7 +84,8 @@ fn join_chunks(mut rest: &[u8]) -> Option<Vec<u8>> {
 /// `kubectl proxy`: the API over plain HTTP, so that a test decides on every byte of a request.
 pub struct Proxy {
     address: String,
-    _process: Follow,
+    /// Behind a lock that nobody takes, so that threads can share the proxy.
+    _process: Mutex<Follow>,
 }
 
 impl Proxy {
@@ -91,14 +93,25 @@ impl Proxy {
         let process = Follow::start(cluster.kubectl_command(&["proxy", "--port=0"]));
         let line = process.next_line().expect("kubectl proxy says where it listens");
         let address = line.rsplit(' ').next().expect("split gives one part at least").to_owned();
-        Self { address, _process: process }
+        Self { address, _process: Mutex::new(process) }
     }
 
     /// Sends a body of some content type.
     #[track_caller]
     pub fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Response {
+        self.try_send(method, path, content_type, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// The same, for when the cluster may be gone.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> io::Result<Response> {
         let headers = [("Content-Type", content_type), ("Accept", "application/json")];
         request(&self.address, method, path, &headers, body)
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 }

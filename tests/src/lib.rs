@@ -14,7 +14,7 @@ mod wait;
 
 pub use archive::{Content, hello_program, write_oci};
 pub use client::{Answer, etcdctl, kubectl, run};
-pub use cluster::{Cluster, Up, coracle};
+pub use cluster::{Cluster, Up, coracle, give_to_nobody};
 pub use follow::Follow;
 pub use http::{Proxy, Response, get};
 pub use traces::{container_processes, shims, tag, traces};

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tests::{Up, coracle, run};
+use tests::{Proxy, Up, coracle, eventually, give_to_nobody, run};
 
 #[test]
 fn a_cluster_says_where_it_is_and_stops_cleanly() {
@@ -48,6 +48,63 @@ fn an_acknowledged_write_survives_kill_9() {
     }
     let names = cluster.kubectl(&["get", "configmaps", "-o", "name"]).ok();
     assert_eq!(names.lines().filter(|name| name.contains("/kept-")).count(), 15, "{names}");
+}
+
+#[test]
+fn what_was_acknowledged_under_load_survives_kill_9() {
+    let mut cluster = Up::bare().start();
+    let acknowledged = std::sync::Mutex::new(Vec::new());
+    let count = || acknowledged.lock().expect("no writer panics").len();
+    let proxy = Proxy::start(&cluster);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (proxy, acknowledged) = (&proxy, &acknowledged);
+            scope.spawn(move || {
+                for number in 0.. {
+                    let name = format!("load-{writer}-{number}");
+                    let body = format!(
+                        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}"}}}}"#
+                    );
+                    let path = "/api/v1/namespaces/default/configmaps";
+                    let json = "application/json";
+                    match proxy.try_send("POST", path, json, body.as_bytes()) {
+                        Ok(answer) if answer.code == 201 => {
+                            acknowledged.lock().expect("no writer panics").push(name);
+                        }
+                        // The cluster is gone.
+                        _ => return,
+                    }
+                }
+            });
+        }
+        eventually("some writes", || count() > 100);
+        cluster.kill();
+    });
+    cluster.restart();
+    let names = cluster.kubectl(&["get", "configmaps", "-o", "jsonpath={.items[*].metadata.name}"]);
+    let names = names.ok();
+    let found: std::collections::HashSet<&str> = names.split(' ').collect();
+    for name in acknowledged.into_inner().expect("no writer panics") {
+        assert!(found.contains(name.as_str()), "{name} is lost");
+    }
+}
+
+#[test]
+fn a_torn_end_of_the_log_is_no_obstacle() {
+    let mut cluster = Up::bare().start();
+    cluster.kubectl(&["create", "configmap", "kept"]).ok();
+    cluster.kill();
+    let wal = first_log_segment(&cluster.data_dir.join("store"));
+    let mut bytes = fs::read(&wal).expect("readable");
+    // As a power failure leaves it: the head of a record without its rest.
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("records") + 1;
+    bytes.truncate(end - 3);
+    fs::write(&wal, &bytes).expect("writable");
+    cluster.restart();
+    cluster.kubectl(&["create", "configmap", "after"]).ok();
+    cluster.stop();
+    cluster.restart();
+    assert_eq!(cluster.field(&["configmap", "after"], "{.metadata.name}"), "after");
 }
 
 #[test]
@@ -120,6 +177,61 @@ fn a_foreign_directory_is_left_alone() {
     let message = refusal(&Up::bare(), directory.path());
     assert!(message.contains("letters.txt"), "{message}");
     assert_eq!(fs::read_dir(directory.path()).expect("readable").count(), 1);
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let named = |path: &Path, message: &str| {
+        assert!(message.contains(path.to_str().expect("UTF-8")), "{message}");
+    };
+    let file = directory.path().join("file");
+    fs::write(&file, "").expect("writable");
+    named(&file, &refusal(&Up::bare(), &file));
+    let below = file.join("data");
+    named(&below, &refusal(&Up::bare(), &below));
+
+    // Another layout, from a later version.
+    let later = directory.path().join("later");
+    fs::create_dir(&later).expect("writable");
+    fs::write(later.join("lock"), "").expect("writable");
+    fs::write(later.join("format"), "coracle data directory, layout 99\n").expect("writable");
+    let message = refusal(&Up::bare(), &later);
+    named(&later, &message);
+    assert!(message.contains("99"), "{message}");
+    assert_eq!(fs::read_dir(&later).expect("readable").count(), 2);
+
+    // Somebody else's, which this user may not enter.
+    let private = directory.path().join("private");
+    fs::create_dir(&private).expect("writable");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).expect("our own");
+    give_to_nobody(directory.path());
+    let answer = run(&mut Up::bare().command_as_nobody(&private), "");
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    named(&private, &answer.stderr);
+    assert!(answer.stderr.contains("ermission denied"), "{answer:?}");
+}
+
+#[test]
+fn damaged_certificates_are_named_and_kept() {
+    let mut cluster = Up::bare().start();
+    cluster.stop();
+    let ca = cluster.data_dir.join("pki/ca.crt");
+    fs::write(&ca, "not a certificate").expect("writable");
+    let message = refusal(&Up::bare(), &cluster.data_dir);
+    assert!(message.contains(ca.to_str().expect("UTF-8")), "{message}");
+    assert_eq!(fs::read(&ca).expect("kept"), b"not a certificate");
+}
+
+#[test]
+fn clients_of_a_cluster_that_died_are_told() {
+    let mut cluster = Up::bare().start();
+    let before = cluster.addresses();
+    cluster.kill();
+    let answer = cluster.ctl(&["get", "k"]);
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    let endpoint = before["client"].as_str().expect("an address").trim_start_matches("https://");
+    assert!(answer.stderr.contains(endpoint), "{answer:?}");
 }
 
 #[test]

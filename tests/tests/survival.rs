@@ -1,20 +1,15 @@
 //! What becomes of running pods when `up` ends, well or badly. Needs root, but for one test.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tests::{
-    Cluster, Follow, Up, container_processes, coracle, eventually, get, run, shims, until,
+    Cluster, Follow, Up, container_processes, coracle, eventually, get, give_to_nobody, run, shims,
+    until,
 };
-
-/// An account without any right.
-const NOBODY: u32 = 65534;
 
 fn serving(name: &str) -> Value {
     json!({
@@ -227,28 +222,17 @@ fn a_range_that_was_taken_meanwhile_is_chosen_anew() {
     assert_ne!(ours, theirs, "{before}");
 }
 
-/// The binary as another user. It is opened here, since that user may not reach its directory.
-fn as_nobody(up: &Up, data_dir: &std::path::Path) -> (Command, File) {
-    let configured = up.command(data_dir);
-    let file = File::open(configured.get_program()).expect("readable");
-    let mut command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    command.args(configured.get_args()).uid(NOBODY).gid(NOBODY);
-    (command, file)
-}
-
 #[test]
 fn without_rights_pods_only_pretend_and_the_log_says_so() {
-    assert!(nix::unistd::geteuid().is_root(), "run as root: it becomes somebody else");
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
-    let nobody = Some(nix::unistd::Uid::from_raw(NOBODY));
-    nix::unistd::chown(directory.path(), nobody, None).expect("root may");
-    let (mut refused, _file) = as_nobody(&Up::containers(), &directory.path().join("refused"));
+    give_to_nobody(directory.path());
+    let mut refused = Up::containers().command_as_nobody(&directory.path().join("refused"));
     let answer = run(&mut refused, "");
     assert_eq!(answer.code, Some(1), "{answer:?}");
     assert!(answer.stderr.contains("root"), "{answer:?}");
 
     let data_dir = directory.path().join("data");
-    let (mut command, _file) = as_nobody(&Up::auto(), &data_dir);
+    let mut command = Up::auto().command_as_nobody(&data_dir);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("built");
     let mut stdout = std::io::BufReader::new(child.stdout.take().expect("piped"));
     let mut ready = String::new();
