@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use crate::cluster::NodeInfo;
 
+type Values = HashMap<Box<str>, i64>;
+
 /// There are few keys and up to as many values as nodes. An empty one takes no memory.
 #[derive(Debug, Default)]
-pub(super) struct TopologyCounts(Vec<(Box<str>, HashMap<Box<str>, i64>)>);
+pub(super) struct TopologyCounts(Vec<(Box<str>, Values)>);
 
 impl TopologyCounts {
     /// Adds at the place that the node is in. A node without the label is in none.
@@ -48,11 +50,11 @@ impl TopologyCounts {
         self.0.is_empty()
     }
 
-    fn values(&self, key: &str) -> Option<&HashMap<Box<str>, i64>> {
+    fn values(&self, key: &str) -> Option<&Values> {
         self.0.iter().find(|(known, _)| **known == *key).map(|(_, values)| values)
     }
 }
 
-fn of(values: &HashMap<Box<str>, i64>, value: &str) -> i64 {
+fn of(values: &Values, value: &str) -> i64 {
     values.get(value).copied().unwrap_or(0)
 }

@@ -1,5 +1,7 @@
 //! Topology spread constraints: one row per rule.
 
+use scheduler::cluster::NodeInfo;
+use scheduler::framework::CycleState;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -167,6 +169,36 @@ fn less_important_pods_make_way_for_balance() {
     let (node, victims) = refusal.remedy.preempt.expect("somebody makes way");
     assert_eq!(&*world.cluster.node(node).name, "a");
     assert_eq!(victims.len(), 2, "y has none, so both must go for x to have one");
+}
+
+/// A node is judged with other pods on it than it has, as preemption does.
+#[test]
+fn counts_follow_a_node_that_is_thought_of() {
+    let mut world = filled(World::new([zoned("a", "x"), zoned("c", "y")]), &[("a", 2), ("c", 1)]);
+    world.profile.filter.retain(|plugin| plugin.name() == "PodTopologySpread");
+    let pod = info(spreading(json!([rule(1, "zone")])));
+    let mut state = CycleState::default();
+    for plugin in &world.profile.pre_filter {
+        plugin.pre_filter(&mut state, &pod, &world.cluster).expect("it is not rejected");
+    }
+    let fits = |changed: &NodeInfo| {
+        let filter = &world.profile.filter[0];
+        filter.filter_changed(&state, &pod, &world.cluster, changed).is_ok()
+    };
+    let node = |name: &str| {
+        world.cluster.node(world.cluster.find(name).expect("a node of that name")).clone()
+    };
+    let (mut a, mut c) = (node("a"), node("c"));
+    assert!(!fits(&a) && fits(&c));
+    a.remove_pod("a-0");
+    assert!(fits(&a), "one each");
+    c.add_pod(info(web("more")));
+    assert!(fits(&c), "two each");
+    c.add_pod(info(web("most")));
+    assert!(!fits(&c), "c would be two ahead");
+    c.add_pod(info(labelled(crate::world::pod("db", json!({})), json!({"app": "db"}))));
+    c.remove_pod("most");
+    assert!(fits(&c), "the db does not count");
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Peers {
             found &= near(&term.topology_key);
         }
         // The first of pods that want to be with each other has nobody to be with.
-        if !found && !(self.own && self.near.total() + change.near.total() == 0) {
+        let first = || self.own && self.near.total() + change.near.total() == 0;
+        if !found && !first() {
             return Err(Rejection::final_(NOT_NEAR));
         }
         let away = |key: &str| self.away.at(node, key) + change.away.at(node, key) > 0;
