@@ -58,6 +58,19 @@ pub fn object_into(
     options.renderer(row, version).one_into(out, &tree(entry), revision, with_columns);
 }
 
+/// The table of an object that is computed, not stored; it carries its own resourceVersion.
+pub fn value(row: &Resource, object: &Value, version: &str, options: &Options) -> Bytes {
+    let revision = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let mut out = Vec::new();
+    options.renderer(row, version).one_into(
+        &mut out,
+        object,
+        revision.parse().unwrap_or_default(),
+        true,
+    );
+    out.into()
+}
+
 /// The table of a watch's bookmark.
 pub fn bookmark_into(
     out: &mut Vec<u8>,

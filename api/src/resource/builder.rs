@@ -36,6 +36,7 @@ impl Resource {
             subresources: Vec::new(),
             columns: Vec::new(),
             selectable_fields: Vec::new(),
+            deprecation: None,
             storage_prefix: format!("/registry/{plural}").into(),
             strategy: Arc::new(strategy),
         }
@@ -79,6 +80,11 @@ impl Resource {
 
     pub(super) fn selectable(mut self, fields: &[&'static str]) -> Self {
         self.selectable_fields = fields.iter().map(|field| (*field).into()).collect();
+        self
+    }
+
+    pub(super) fn deprecated(mut self, warning: &'static str) -> Self {
+        self.deprecation = Some(warning.into());
         self
     }
 

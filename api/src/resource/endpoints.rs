@@ -14,6 +14,7 @@ const SHOWN: usize = 3;
 pub fn row() -> Resource {
     Resource::row("Endpoints", "endpoints", EndpointsStrategy)
         .short_names(&["ep"])
+        .deprecated("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
         .stored_at("/registry/services/endpoints")
         .columns(vec![
             Column::object_name(),

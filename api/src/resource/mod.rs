@@ -28,6 +28,7 @@ mod replica_set;
 mod replication_controller;
 pub mod resources;
 mod row;
+mod scale;
 mod secret;
 mod service;
 mod service_account;
@@ -37,5 +38,6 @@ mod workload;
 
 pub use plain::Plain;
 pub use row::{Column, Resource, Subresource, Verb};
+pub use scale::scale;
 pub use strategy::{Deletion, Strategy};
 pub use table::builtin;

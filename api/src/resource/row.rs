@@ -59,6 +59,8 @@ pub struct Resource {
     pub columns: Vec<Column>,
     /// Field selectors beyond `metadata.name` and `metadata.namespace`.
     pub selectable_fields: Vec<Str>,
+    /// Told in a `Warning` header with every answer, as upstream does for deprecated kinds.
+    pub deprecation: Option<Str>,
     /// Prefix of its keys: `/registry/pods`, `/registry/services/specs`, `/registry/minions`, … as
     /// upstream lays them out; an object's key is `<prefix>[/<namespace>]/<name>`.
     pub storage_prefix: Str,

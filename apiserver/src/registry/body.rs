@@ -43,15 +43,17 @@ pub fn read_object(
     Ok(object)
 }
 
-/// The same for the outcome of a patch, whose faults are the patch's (422).
+/// The same for the outcome of a patch, whose faults are the patch's (422). `shown` is what the
+/// answer names as the invalid value, computed from the patched object.
 pub fn fit_patched(
     kind: &Kind,
     mut object: Value,
+    shown: impl Fn(&Value) -> String,
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<Value, Status> {
-    let refuse = |shown: Value, fault: &str| {
-        Status::invalid("", "", "", &[FieldError::invalid("patch", shown, fault)])
+    let refuse = |object: &Value, fault: &str| {
+        Status::invalid("", "", "", &[FieldError::invalid("patch", shown(object), fault)])
     };
     if !object.is_object() {
         return Err(Status::bad_request("the patch does not leave an object"));
@@ -64,10 +66,9 @@ pub fn fit_patched(
     }
     let faults = match fit_schema(kind, &mut object, Vec::new(), validation) {
         Ok(faults) => faults,
-        Err(fault) => return Err(refuse(object, &fault)),
+        Err(fault) => return Err(refuse(&object, &fault)),
     };
-    let shown = object.clone();
-    report(faults, validation, warnings, |fault| refuse(shown, fault))?;
+    report(faults, validation, warnings, |fault| refuse(&object, fault))?;
     Ok(object)
 }
 

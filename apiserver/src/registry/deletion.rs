@@ -217,6 +217,7 @@ mod tests {
             subresources: vec![],
             columns: vec![],
             selectable_fields: vec![],
+            deprecation: None,
             storage_prefix: "/registry/things".into(),
             strategy,
         }

@@ -1,5 +1,7 @@
 //! PATCH: a change computed on the stored object.
 
+use std::collections::BTreeMap;
+
 use api::Status;
 use api::decode::{Format, decode};
 use api::patch::PatchError;
@@ -36,6 +38,15 @@ impl Patch {
         Ok(if patch_type == PatchType::Merge { Self::Merge(patch) } else { Self::Strategic(patch) })
     }
 
+    /// What a refusal of the outcome shows as the invalid value, as upstream: the patch itself when
+    /// it is a strategic one, else the patched object.
+    fn shown(&self, patched: &Value) -> String {
+        match self {
+            Self::Strategic(patch) => go_format(patch),
+            Self::Json(_) | Self::Merge(_) => patched.to_string(),
+        }
+    }
+
     /// Applies it to an object of the scope's kind.
     pub fn apply(&self, scope: &Scope<'_>, target: &Value) -> Result<Value, Status> {
         self.apply_with(scope.kind.schema, target)
@@ -58,6 +69,27 @@ impl Patch {
                 };
                 api::patch::strategic(schema, target, patch).map_err(refused)
             }
+        }
+    }
+}
+
+/// A value as Go prints its maps and slices (`map[spec:map[replicas:3]]`), keys in order.
+fn go_format(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(go_format).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> = fields.iter().collect();
+            let fields: Vec<_> = sorted
+                .into_iter()
+                .map(|(key, value)| format!("{key}:{}", go_format(value)))
+                .collect();
+            format!("map[{}]", fields.join(" "))
         }
     }
 }
@@ -95,8 +127,30 @@ impl Registry {
     ) -> Result<Written, Status> {
         self.modify(scope, endpoint, warnings, &mut |current, notes| {
             let patched = patch.apply(scope, current)?;
-            fit_patched(scope.kind, patched, scope.options.field_validation, notes)
+            let shown = |object: &Value| patch.shown(object);
+            fit_patched(scope.kind, patched, shown, scope.options.field_validation, notes)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_print_as_go_prints_them() {
+        let rows = [
+            (
+                json!({"spec": {"replicas": "x", "paused": true}}),
+                "map[spec:map[paused:true replicas:x]]",
+            ),
+            (json!({"a": [1, null, "b"], "c": {}}), "map[a:[1 <nil> b] c:map[]]"),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(go_format(&value), expected);
+        }
     }
 }

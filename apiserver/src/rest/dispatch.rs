@@ -55,6 +55,7 @@ pub async fn serve(call: &Call, warnings: &mut Vec<String>) -> Result<Response<B
         return sub::serve_bindings(call).await;
     }
     check_scope(kind, path)?;
+    warnings.extend(kind.row.deprecation.as_deref().map(str::to_owned));
     if path.subresource.is_empty() {
         serve_object(call, kind, warnings).await
     } else {

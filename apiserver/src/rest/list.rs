@@ -107,7 +107,7 @@ fn plain(code: u16, spliced: &Spliced) -> Response<Body> {
     json_response(code, Bytes::from(out))
 }
 
-fn table_options(call: &Call) -> Result<table_form::Options, Status> {
+pub(super) fn table_options(call: &Call) -> Result<table_form::Options, Status> {
     let sources = call.state.registry.sources.clone();
     table_form::Options::parse(call.query.get("includeObject"), sources)
 }

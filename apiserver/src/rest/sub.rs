@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use api::Status;
-use api::resource::Verb;
 use api::resource::fields::text;
+use api::resource::{Verb, scale as scale_row};
 use axum::body::Body;
 use http::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::dispatch::Call;
-use super::list::get;
-use super::respond::value_response;
+use super::list::{get, table_options};
+use super::respond::{json_response, value_response};
 use super::write::{patch_at, update_at};
 use crate::logs;
-use crate::negotiation::PatchType;
+use crate::negotiation::{Form, PatchType};
 use crate::registry::subresources::{bind, eviction_options, scale_of, set_replicas};
 use crate::registry::{
     Endpoint, Kind, Patch, Query, Scope, WriteOptions, Written, check_envelope, parse,
 };
+use crate::table_form;
 
 /// Bindings are only ever posted, and stored nowhere.
 pub async fn serve_bindings(call: &Call) -> Result<Response<Body>, Status> {
@@ -92,8 +93,23 @@ fn with_version(kind: &Kind, written: &Written) -> Result<Value, Status> {
 }
 
 async fn get_scale(call: &Call, kind: &Kind) -> Result<Response<Body>, Status> {
-    call.accept().json()?;
-    Ok(value_response(200, &scale_of(&current(call, kind).await?)))
+    let form = call.accept().form(true)?;
+    let scale = scale_of(&current(call, kind).await?);
+    Ok(match form {
+        Form::Objects => value_response(200, &scale),
+        Form::Metadata { version } => {
+            let envelope = json!({
+                "kind": "PartialObjectMetadata",
+                "apiVersion": format!("meta.k8s.io/{version}"),
+                "metadata": scale["metadata"],
+            });
+            value_response(200, &envelope)
+        }
+        Form::Table { version } => {
+            let table = table_form::value(&scale_row(), &scale, version, &table_options(call)?);
+            json_response(200, table)
+        }
+    })
 }
 
 async fn put_scale(

@@ -32,6 +32,22 @@ async fn a_cluster_begins_with_its_namespaces_and_its_own_service() {
 }
 
 #[tokio::test]
+async fn endpoints_warn_of_their_deprecation() {
+    let world = World::new().await;
+    let endpoints = "/api/v1/namespaces/default/endpoints";
+    let warning =
+        "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\"";
+    for uri in
+        [endpoints.to_owned(), format!("{endpoints}/kubernetes"), format!("{endpoints}/none")]
+    {
+        assert_eq!(world.get(&uri).await.warnings(), [warning], "{uri}");
+    }
+    let object = json!({"metadata": {"name": "e"}});
+    assert_eq!(world.post(endpoints, &object).await.warnings(), [warning]);
+    assert!(world.get(SERVICES).await.warnings().is_empty());
+}
+
+#[tokio::test]
 async fn every_service_has_an_address_of_its_own() {
     let world = World::new().await;
     let creates = (0..40).map(|index| {

@@ -43,6 +43,34 @@ async fn scale_reads_and_writes_replicas() {
 }
 
 #[tokio::test]
+async fn scale_has_a_table_of_its_own() {
+    let world = World::new().await;
+    deployment(&world).await;
+    let uri = format!("{DEPLOYMENTS}/web/scale");
+    let table = world
+        .get_as(&uri, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+        .await
+        .expect(200);
+    let columns: Vec<_> = table["columnDefinitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(columns, ["Name", "Desired", "Available", "Age"]);
+    assert_eq!(
+        table["rows"][0]["cells"].as_array().unwrap()[..3],
+        [json!("web"), json!(2), json!(0)]
+    );
+    let metadata = world
+        .get_as(&uri, "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")
+        .await
+        .expect(200);
+    assert_eq!(metadata["kind"], "PartialObjectMetadata");
+    assert_eq!(metadata["metadata"]["name"], "web");
+}
+
+#[tokio::test]
 async fn a_binding_assigns_a_pod_once() {
     let world = World::new().await;
     world.service_account().await;
