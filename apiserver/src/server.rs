@@ -63,7 +63,10 @@ impl ApiServer {
             stopping,
         });
         let server = Self { state, tasks };
-        bootstrap::run(&server.state.registry, config.advertise, network.first()).await?;
+        let (registry, stopping) = (&server.state.registry, server.state.stopping.clone());
+        bootstrap::run(registry, config.advertise, network.first()).await?;
+        let keep = bootstrap::keep(registry.clone(), config.advertise, network.first(), stopping);
+        server.tasks.spawn(keep);
         Ok(server)
     }
 

@@ -213,6 +213,16 @@ fn a_namespace_goes_with_all_that_is_in_it() {
 }
 
 #[test]
+fn the_kubernetes_service_comes_back() {
+    let cluster = Up::bare().start();
+    let address = cluster.field(&["service", "kubernetes"], "{.spec.clusterIP}");
+    cluster.kubectl(&["delete", "service", "--all"]).ok();
+    assert!(cluster.kubectl(&["get", "service", "kubernetes"]).err().contains("NotFound"));
+    eventually("its return", || cluster.kubectl(&["get", "service", "kubernetes"]).succeeded());
+    assert_eq!(cluster.field(&["service", "kubernetes"], "{.spec.clusterIP}"), address);
+}
+
+#[test]
 fn the_api_tells_of_itself() {
     let cluster = Up::bare().start();
     let resources = cluster.kubectl(&["api-resources"]).ok();

@@ -3,4 +3,4 @@
 mod objects;
 mod run;
 
-pub use run::{BootstrapError, run};
+pub use run::{BootstrapError, keep, run};

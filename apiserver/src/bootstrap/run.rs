@@ -1,13 +1,20 @@
-//! Putting them in place, at every start.
+//! Putting them in place: at every start, and again when somebody has deleted them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Identity, Status};
 use serde_json::Value;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::objects;
 use crate::registry::{Endpoint, Registry, Scope, WriteOptions};
+
+/// How often what is missing is made again: as upstream's kubernetes Service. A look that finds all
+/// in place costs a few look-ups in caches.
+const REPAIR_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
@@ -24,6 +31,33 @@ pub async fn run(
     advertise: SocketAddr,
     service_address: Ipv4Addr,
 ) -> Result<(), BootstrapError> {
+    put_in_place(registry, advertise, service_address, Existing::Replace).await
+}
+
+/// Makes again what is deleted while the cluster runs, until `stopping`.
+pub async fn keep(
+    registry: Arc<Registry>,
+    advertise: SocketAddr,
+    service_address: Ipv4Addr,
+    stopping: CancellationToken,
+) {
+    let mut looks = tokio::time::interval_at(Instant::now() + REPAIR_EVERY, REPAIR_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopping.run_until_cancelled(looks.tick()).await.is_some() {
+        let repaired = put_in_place(&registry, advertise, service_address, Existing::Keep).await;
+        if let Err(error) = repaired {
+            tracing::warn!(%error, "the cluster's own objects are not complete");
+        }
+    }
+}
+
+/// `addresses` is what becomes of those that name the apiserver's address.
+async fn put_in_place(
+    registry: &Arc<Registry>,
+    advertise: SocketAddr,
+    service_address: Ipv4Addr,
+    addresses: Existing,
+) -> Result<(), BootstrapError> {
     let namespaces = objects::NAMESPACES
         .iter()
         .map(|name| ensure(registry, "", "namespaces", objects::namespace(name), Existing::Keep));
@@ -35,13 +69,13 @@ pub async fn run(
     }
     tokio::try_join!(
         ensure(registry, "", "services", service, Existing::Keep),
-        ensure(registry, "", "endpoints", objects::endpoints(advertise), Existing::Replace),
+        ensure(registry, "", "endpoints", objects::endpoints(advertise), addresses),
         ensure(
             registry,
             "discovery.k8s.io",
             "endpointslices",
             objects::endpoint_slice(advertise),
-            Existing::Replace
+            addresses
         ),
     )?;
     Ok(())
