@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::behind::Behind;
+use crate::care::Proposals;
 use crate::command::Command;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -28,7 +29,7 @@ use crate::raft::types::{Answer, MemberNode, Proposal, TypeConfig};
 use crate::reply::Reply;
 use crate::snapshot::{self, Home, SnapshotReader};
 use crate::start;
-use crate::wal::{self, Wal};
+use crate::wal::{self, SyncTimes, Wal};
 
 /// etcd's request timeout: 5 s and twice the election timeout.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
@@ -41,6 +42,7 @@ pub struct Embedded {
     pub(crate) config: Config,
     pub(crate) published: Arc<Published>,
     pub(crate) raft: Raft<TypeConfig, StateMachine>,
+    pub(crate) proposals: Proposals,
     failed: watch::Sender<Option<String>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -90,6 +92,7 @@ impl Embedded {
             config,
             published,
             raft,
+            proposals: Proposals::default(),
             failed,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -203,6 +206,11 @@ impl Embedded {
         Some(disk.wal.bytes() + disk.snapshots.bytes() + behind)
     }
 
+    /// How long syncs of the log took, `None` for a member in memory.
+    pub(crate) fn sync_times(&self) -> Option<SyncTimes> {
+        self.disk.as_ref().map(|disk| disk.wal.sync_times())
+    }
+
     /// Becomes `Some(reason)` when the member has failed for good (a disk error, say) and must be
     /// restarted.
     pub fn failed(&self) -> watch::Receiver<Option<String>> {
@@ -232,12 +240,16 @@ impl Embedded {
         if encoded.len() > self.config.max_request_bytes {
             return Err(Error::RequestTooLarge);
         }
+        let pending = self.proposals.begin();
         let write = self.raft.client_write(Proposal(encoded));
         let outcome =
             tokio::time::timeout(REQUEST_TIMEOUT, write).await.map_err(|_| Error::TimedOut)?;
         match outcome {
             Ok(response) => match response.data {
-                Answer::Command(reply) => reply,
+                Answer::Command(reply) => {
+                    pending.answered();
+                    reply
+                }
                 Answer::None => unreachable!("a command is answered as one"),
             },
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(Error::NoLeader),

@@ -1,6 +1,7 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
 mod behind;
+mod care;
 mod clock;
 mod command;
 mod config;
@@ -25,6 +26,7 @@ mod types;
 mod wal;
 mod watch;
 
+pub use care::KvHash;
 pub use clock::{Clock, Instant, TokioClock};
 pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS, WriteBehind};
 pub use disk::{Disk, DiskFile, OsDisk};

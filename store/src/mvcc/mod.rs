@@ -23,6 +23,7 @@ mod apply;
 mod check;
 mod compact;
 mod compare;
+mod hash;
 mod machine;
 mod range;
 mod rebuild;

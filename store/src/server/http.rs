@@ -3,18 +3,37 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use serde_json::json;
 
+use crate::error::Error;
 use crate::types::RangeRequest;
-use crate::{ETCD_VERSION, KeyRange, Store};
+use crate::{ETCD_VERSION, Embedded, KeyRange, Store};
 
 pub(super) fn router(store: Arc<dyn Store>) -> Router {
-    Router::new().route("/health", get(health)).route("/version", get(version)).with_state(store)
+    Router::new()
+        .route("/health", get(health))
+        .route("/version", get(version))
+        .route("/livez", get(livez))
+        .route("/livez/{check}", get(livez_check))
+        .route("/readyz", get(readyz))
+        .route("/readyz/{check}", get(readyz_check))
+        .with_state(store)
+}
+
+/// The member's measures, which a store elsewhere does not have.
+pub(super) fn metrics_router(store: Arc<Embedded>) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(store)
+}
+
+async fn metrics(State(store): State<Arc<Embedded>>) -> Response {
+    let page = super::metrics::page(&store.measures());
+    ([(CONTENT_TYPE, super::metrics::CONTENT_TYPE)], page).into_response()
 }
 
 /// For the peer port: what etcd's peers ask each other over HTTP.
@@ -26,20 +45,107 @@ fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// A linearizable read decides, so that a member without a quorum is not called healthy.
-async fn health(State(store): State<Arc<dyn Store>>) -> Response {
-    let probe = RangeRequest {
-        range: KeyRange::single("health"),
-        limit: 1,
-        keys_only: true,
-        ..Default::default()
-    };
-    match store.range(probe).await {
+#[derive(Deserialize)]
+struct HealthQuery {
+    #[serde(default)]
+    serializable: bool,
+}
+
+/// A linearizable read decides, so that a member without a quorum is not called healthy. With
+/// `serializable=true` the member's own state is enough. There are no alarms, so `exclude` has
+/// nothing to leave out.
+async fn health(State(store): State<Arc<dyn Store>>, Query(query): Query<HealthQuery>) -> Response {
+    let check = if query.serializable { Check::SerializableRead } else { Check::LinearizableRead };
+    match check.run(&*store).await {
         Ok(_) => json_answer(StatusCode::OK, &json!({"health": "true", "reason": ""})),
         Err(error) => json_answer(
             StatusCode::SERVICE_UNAVAILABLE,
             &json!({"health": "false", "reason": error.to_string()}),
         ),
+    }
+}
+
+/// What liveness and readiness are made of, under etcd's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    SerializableRead,
+    LinearizableRead,
+}
+
+const LIVE: &[Check] = &[Check::SerializableRead];
+const READY: &[Check] = &[Check::SerializableRead, Check::LinearizableRead];
+
+impl Check {
+    fn name(self) -> &'static str {
+        match self {
+            Check::SerializableRead => "serializable_read",
+            Check::LinearizableRead => "linearizable_read",
+        }
+    }
+
+    async fn run(self, store: &dyn Store) -> Result<(), Error> {
+        let probe = RangeRequest {
+            range: KeyRange::single("health"),
+            limit: 1,
+            keys_only: true,
+            serializable: self == Check::SerializableRead,
+            ..Default::default()
+        };
+        store.range(probe).await.map(drop)
+    }
+}
+
+#[derive(Deserialize)]
+struct ProbeQuery {
+    /// Present at all, whatever its value.
+    verbose: Option<String>,
+}
+
+type Probed = (State<Arc<dyn Store>>, Query<ProbeQuery>);
+
+async fn livez((State(store), Query(query)): Probed) -> Response {
+    probe("livez", &*store, LIVE, query.verbose.is_some()).await
+}
+
+async fn readyz((State(store), Query(query)): Probed) -> Response {
+    probe("readyz", &*store, READY, query.verbose.is_some()).await
+}
+
+async fn livez_check(Path(check): Path<String>, probed: Probed) -> Response {
+    probe_one(LIVE, &check, probed).await
+}
+
+async fn readyz_check(Path(check): Path<String>, probed: Probed) -> Response {
+    probe_one(READY, &check, probed).await
+}
+
+async fn probe_one(checks: &[Check], name: &str, probed: Probed) -> Response {
+    let (State(store), Query(query)) = probed;
+    match checks.iter().find(|check| check.name() == name) {
+        Some(check) => probe(name, &*store, &[*check], query.verbose.is_some()).await,
+        None => (StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
+    }
+}
+
+/// Runs the checks. What failed is always told, what went well when asked.
+async fn probe(name: &str, store: &dyn Store, checks: &[Check], verbose: bool) -> Response {
+    let (mut lines, mut failed) = (String::new(), false);
+    for check in checks {
+        match check.run(store).await {
+            Ok(()) => lines.push_str(&format!("[+]{} ok\n", check.name())),
+            Err(error) => {
+                failed = true;
+                lines.push_str(&format!("[-]{} failed: {error}\n", check.name()));
+            }
+        }
+    }
+    match (failed, verbose) {
+        (true, _) => {
+            let body = format!("{lines}{name} check failed\n");
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+        (false, true) => format!("{lines}ok\n").into_response(),
+        (false, false) => "ok\n".into_response(),
     }
 }
 

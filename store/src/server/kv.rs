@@ -8,7 +8,8 @@ use store_proto::etcdserverpb as pb;
 use store_proto::etcdserverpb::kv_server::Kv;
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
+use super::convert;
+use super::range_stream::Pieces;
 use crate::Store;
 
 pub(super) struct KvService(pub Arc<dyn Store>);
@@ -26,12 +27,15 @@ impl Kv for KvService {
     type RangeStreamStream =
         Pin<Box<dyn Stream<Item = Result<pb::RangeStreamResponse, Status>> + Send>>;
 
-    /// A stock kube-apiserver falls back to `Range` on this answer.
+    /// One read of one revision, told in pieces. Orders and bounds, which etcd refuses here, are
+    /// served as well.
     async fn range_stream(
         &self,
-        _request: Request<pb::RangeRequest>,
+        request: Request<pb::RangeRequest>,
     ) -> Result<Response<Self::RangeStreamStream>, Status> {
-        Err(status::not_yet("RangeStream"))
+        let request = convert::range_request(request.into_inner())?;
+        let pieces = Pieces::of(self.0.range(request).await?);
+        Ok(Response::new(Box::pin(futures::stream::iter(pieces.map(Ok)))))
     }
 
     async fn put(

@@ -57,9 +57,10 @@ pub async fn serve_clients(
     )
     .add_service(LeaseServer::new(LeaseService(face.clone())))
     .add_service(ClusterServer::new(ClusterService(face.clone())))
-    .add_service(MaintenanceServer::new(MaintenanceService(store)))
+    .add_service(MaintenanceServer::new(MaintenanceService(store.clone())))
     .add_service(HealthServer::new(HealthService(face.clone())));
-    let router = routes.into_axum_router().merge(http::router(face));
+    let router =
+        routes.into_axum_router().merge(http::router(face)).merge(http::metrics_router(store));
     serve(router, listener, tls, shutdown).await;
 }
 

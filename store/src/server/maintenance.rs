@@ -1,4 +1,4 @@
-//! `etcdserverpb.Maintenance`: status and snapshots; the rest comes with clusters.
+//! `etcdserverpb.Maintenance`: status, snapshots, fingerprints; the rest comes with clusters.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,21 +70,30 @@ impl Maintenance for MaintenanceService {
         &self,
         _request: Request<pb::DefragmentRequest>,
     ) -> Result<Response<pb::DefragmentResponse>, Status> {
-        Err(status::not_yet("Defragment"))
+        self.0.defragment().await?;
+        // As in etcd, this answer has no header.
+        Ok(Response::new(pb::DefragmentResponse { header: None }))
     }
 
     async fn hash(
         &self,
         _request: Request<pb::HashRequest>,
     ) -> Result<Response<pb::HashResponse>, Status> {
-        Err(status::not_yet("Hash"))
+        let (header, hash) = self.0.hash().await?;
+        Ok(Response::new(pb::HashResponse { header: convert::header(header), hash }))
     }
 
     async fn hash_kv(
         &self,
-        _request: Request<pb::HashKvRequest>,
+        request: Request<pb::HashKvRequest>,
     ) -> Result<Response<pb::HashKvResponse>, Status> {
-        Err(status::not_yet("HashKV"))
+        let hashed = self.0.hash_kv(request.into_inner().revision).await?;
+        Ok(Response::new(pb::HashKvResponse {
+            header: convert::header(hashed.header),
+            hash: hashed.hash,
+            compact_revision: hashed.compact_revision,
+            hash_revision: hashed.revision,
+        }))
     }
 
     async fn move_leader(

@@ -12,6 +12,10 @@ mod kv;
 mod lease;
 mod listener;
 mod maintenance;
+mod metrics;
+mod range_stream;
+#[cfg(test)]
+mod services_test;
 mod snapshot;
 mod status;
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +82,27 @@ impl Served {
 
     pub async fn connect(&self) -> Arc<Remote> {
         Remote::connect(&self.options()).await.expect("the server answers")
+    }
+
+    /// The status and body that a path answers over HTTP/1.1.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let pki = pki();
+        let tls = certs::client_config(&pki.authority, Some(&pki.client))
+            .expect("the certificates are usable");
+        let socket = TcpStream::connect(self.address).await.expect("the server listens");
+        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+        let connecting = tokio_rustls::TlsConnector::from(tls).connect(name, socket);
+        let mut stream = connecting.await.expect("the handshake succeeds");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("the request is sent");
+        let mut answer = Vec::new();
+        // The server may close without a farewell, after a whole answer.
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).expect("the answer is text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("the answer has a head");
+        let status = head.split(' ').nth(1).expect("the head has a status");
+        (status.parse().expect("a status is a number"), body.to_owned())
     }
 
     /// Ends the server, then the store.

@@ -21,10 +21,12 @@
 mod record;
 mod recovery;
 mod segment;
+mod sync_times;
 mod writer;
 
 pub use record::Record;
 pub use recovery::{WalError, recover};
+pub use sync_times::SyncTimes;
 pub use writer::{Done, FlushedCallback, Options, SEGMENT_BYTES, Wal};
 
 #[cfg(test)]

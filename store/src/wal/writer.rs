@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::record::{self, Record};
 use super::segment;
+use super::sync_times::SyncTimes;
 use crate::disk::{Disk, DiskFile};
 use crate::raft::log::Log;
 use crate::raft::types::*;
@@ -95,6 +96,7 @@ pub(super) struct Position {
 pub struct Wal {
     jobs: mpsc::Sender<Message>,
     bytes: Arc<AtomicU64>,
+    sync_times: SyncTimes,
     thread: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -108,6 +110,7 @@ impl Wal {
     ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let bytes = Arc::new(AtomicU64::new(0));
+        let sync_times = SyncTimes::default();
         let writer = Writer {
             dir,
             options,
@@ -117,13 +120,15 @@ impl Wal {
             owes_checkpoint: true,
             buffer: Vec::new(),
             bytes: Arc::clone(&bytes),
+            sync_times: sync_times.clone(),
             failure: None,
         };
         writer.count_bytes();
         let thread = std::thread::Builder::new()
             .name("store-wal".into())
             .spawn(move || writer.run(queue))?;
-        Ok(Self { jobs, bytes, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
+        let thread = Arc::new(std::sync::Mutex::new(Some(thread)));
+        Ok(Self { jobs, bytes, sync_times, thread })
     }
 
     /// Queues records. `done` is told when they are durable, in the order of submission.
@@ -144,6 +149,11 @@ impl Wal {
     /// Bytes of all segments on disk.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long syncs took so far.
+    pub fn sync_times(&self) -> SyncTimes {
+        self.sync_times.clone()
     }
 
     /// Writes what is queued, then ends the writer.
@@ -202,6 +212,7 @@ struct Writer {
     owes_checkpoint: bool,
     buffer: Vec<u8>,
     bytes: Arc<AtomicU64>,
+    sync_times: SyncTimes,
     failure: Option<String>,
 }
 
@@ -283,7 +294,9 @@ impl Writer {
         let position = self.position.as_mut().expect("a segment is open");
         position.file.write_at(&self.buffer, position.offset as u64)?;
         if self.options.fsync {
+            let began = std::time::Instant::now();
             position.file.sync()?;
+            self.sync_times.record(began.elapsed());
         }
         position.offset += self.buffer.len();
         if self.buffer.capacity() > 2 * GROUP_BYTES {
