@@ -12,3 +12,6 @@ mod progress;
 
 pub use hub::Hub;
 pub use progress::Progress;
+
+#[cfg(test)]
+mod hub_test;
