@@ -6,6 +6,8 @@
 
 mod cluster;
 mod convert;
+#[cfg(test)]
+mod etcdctl_test;
 mod health;
 mod http;
 mod kv;
