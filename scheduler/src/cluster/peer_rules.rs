@@ -60,7 +60,7 @@ impl PeerRules {
         self.has_terms().then_some(self)
     }
 
-    /// Whether there is something in it that is about other pods than those to come.
+    /// Whether there are terms of pod affinity or anti-affinity, which others mind once it is placed.
     pub fn has_terms(&self) -> bool {
         !self.affinity.is_empty() || !self.anti_affinity.is_empty() || !self.preferred.is_empty()
     }
