@@ -11,6 +11,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::grpc_counts::GrpcCounts;
 use crate::error::Error;
 use crate::types::RangeRequest;
 use crate::{ETCD_VERSION, Embedded, KeyRange, Store};
@@ -27,12 +28,12 @@ pub(super) fn router(store: Arc<dyn Store>) -> Router {
 }
 
 /// The member's measures, which a store elsewhere does not have.
-pub(super) fn metrics_router(store: Arc<Embedded>) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(store)
+pub(super) fn metrics_router(store: Arc<Embedded>, counts: Arc<GrpcCounts>) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state((store, counts))
 }
 
-async fn metrics(State(store): State<Arc<Embedded>>) -> Response {
-    let page = super::metrics::page(&store.measures());
+async fn metrics(State((store, counts)): State<(Arc<Embedded>, Arc<GrpcCounts>)>) -> Response {
+    let page = super::metrics::page(&store.measures(), &counts);
     ([(CONTENT_TYPE, super::metrics::CONTENT_TYPE)], page).into_response()
 }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use super::cluster::ClusterService;
+use super::grpc_counts::{self, GrpcCounts};
 use super::health::HealthService;
 use super::http;
 use super::kv::KvService;
@@ -59,8 +60,13 @@ pub async fn serve_clients(
     .add_service(ClusterServer::new(ClusterService(face.clone())))
     .add_service(MaintenanceServer::new(MaintenanceService(store.clone())))
     .add_service(HealthServer::new(HealthService(face.clone())));
-    let router =
-        routes.into_axum_router().merge(http::router(face)).merge(http::metrics_router(store));
+    let counts = Arc::new(GrpcCounts::default());
+    let counting = axum::middleware::from_fn_with_state(counts.clone(), grpc_counts::count);
+    let router = routes
+        .into_axum_router()
+        .layer(counting)
+        .merge(http::router(face))
+        .merge(http::metrics_router(store, counts));
     serve(router, listener, tls, shutdown).await;
 }
 

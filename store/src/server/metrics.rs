@@ -3,6 +3,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::grpc_counts::GrpcCounts;
 use crate::ETCD_VERSION;
 use crate::care::Measures;
 use crate::wal::SyncTimes;
@@ -32,6 +33,22 @@ impl Page {
         self.value(name, value);
     }
 
+    fn calls(&mut self, counts: &GrpcCounts) {
+        let received = "Bytes that gRPC clients sent.";
+        self.counter("etcd_network_client_grpc_received_bytes_total", received, counts.received());
+        let sent = "Bytes sent to gRPC clients.";
+        self.counter("etcd_network_client_grpc_sent_bytes_total", sent, counts.sent());
+        let name = "grpc_server_handled_total";
+        self.head(name, "counter", "Calls that ended, by code.");
+        for (((service, method, kind), code), count) in counts.all_handled() {
+            let labels = format!(
+                "grpc_code=\"{code}\",grpc_method=\"{method}\",grpc_service=\"{service}\",\
+                 grpc_type=\"{kind}\""
+            );
+            self.value(&format!("{name}{{{labels}}}"), count);
+        }
+    }
+
     fn syncs(&mut self, name: &str, help: &str, times: &SyncTimes) {
         self.head(name, "histogram", help);
         for (bound, count) in times.cumulative() {
@@ -43,7 +60,7 @@ impl Page {
     }
 }
 
-pub(super) fn page(measures: &Measures) -> String {
+pub(super) fn page(measures: &Measures, counts: &GrpcCounts) -> String {
     let mut page = Page(String::new());
     let has_leader = u8::from(measures.has_leader);
     page.gauge("etcd_server_has_leader", "Whether there is a leader.", has_leader);
@@ -91,5 +108,6 @@ pub(super) fn page(measures: &Measures) -> String {
         let help = "How long the write-ahead log's syncs took.";
         page.syncs("etcd_disk_wal_fsync_duration_seconds", help, times);
     }
+    page.calls(counts);
     page.0
 }

@@ -8,6 +8,7 @@ mod cluster;
 mod convert;
 #[cfg(test)]
 mod etcdctl_test;
+mod grpc_counts;
 mod health;
 mod http;
 mod kv;

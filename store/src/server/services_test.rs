@@ -233,6 +233,12 @@ async fn metrics_tell_what_happened() {
     let config = Config { data_dir: Some(files.path().to_owned()), ..Config::default() };
     let served = Served::with(config).await;
     history(&*served.store).await;
+    let remote = served.connect().await;
+    for _ in 0..3 {
+        remote.kv().range(everything()).await.expect("answered");
+    }
+    let future = pb::RangeRequest { revision: 99, ..everything() };
+    remote.kv().range(future).await.expect_err("the future is refused");
     let (status, page) = served.get("/metrics").await;
     assert_eq!(status, 200);
     let value = |name: &str| -> f64 {
@@ -256,5 +262,14 @@ async fn metrics_tell_what_happened() {
     let syncs = value("etcd_disk_wal_fsync_duration_seconds_count");
     assert!(syncs >= 21.0, "each write was synced: {syncs}");
     assert_eq!(value("etcd_disk_wal_fsync_duration_seconds_bucket{le=\"+Inf\"}"), syncs);
+    let ended = |code: &str| {
+        value(&format!(
+            "grpc_server_handled_total{{grpc_code=\"{code}\",grpc_method=\"Range\",\
+             grpc_service=\"etcdserverpb.KV\",grpc_type=\"unary\"}}"
+        ))
+    };
+    assert_eq!((ended("OK"), ended("OutOfRange")), (3.0, 1.0));
+    assert!(value("etcd_network_client_grpc_received_bytes_total") > 0.0);
+    assert!(value("etcd_network_client_grpc_sent_bytes_total") > 20.0);
     served.stop().await;
 }
