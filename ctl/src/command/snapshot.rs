@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -42,7 +42,9 @@ async fn save(target: &Target, file: &Path) -> anyhow::Result<()> {
     let mut client = MaintenanceClient::new(target.any().await?);
     let answer = client.snapshot(pb::SnapshotRequest {}).await;
     let mut blobs = answer.map_err(|status| refusal(&status))?.into_inner();
-    let part = file.with_added_extension("part");
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
     let mut output =
         File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
     let progress = ProgressBar::new(0).with_style(
