@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::discovery::Found;
+use crate::metrics::METRICS_CONTENT_TYPE;
 use crate::registry::Query;
 use crate::rest::json_response;
 use crate::state::State;
@@ -75,8 +76,8 @@ fn metrics(state: &State) -> Result<Response<Body>, Status> {
         .render(&state.registry)
         .map_err(|error| Status::internal(format!("metrics cannot be written: {error}")))?;
     let mut response = Response::new(Body::from(text));
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let kind = HeaderValue::from_static(METRICS_CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
 }
 

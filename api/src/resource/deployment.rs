@@ -275,7 +275,11 @@ mod tests {
         };
         type Change = fn(&mut Value);
         let cases: [(Change, &str); 8] = [
-            (|spec| spec["selector"] = Value::Null, "spec.selector: Required value"),
+            (
+                |spec| spec["selector"] = Value::Null,
+                "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: \
+                 {\"app\":\"web\"}: `selector` does not match template `labels`]",
+            ),
             (
                 |spec| spec["selector"] = json!({"matchLabels": {"app": "db"}}),
                 "spec.template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does \

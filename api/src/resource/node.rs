@@ -47,6 +47,7 @@ impl Strategy for NodeStrategy {
     }
 
     fn default(&self, node: &mut Value) {
+        link_pod_cidrs(node);
         super::resources::canonicalize(node, "status.capacity");
         // As upstream, what a node can give is what it has unless it says otherwise.
         if map(node, "status.allocatable").is_none_or(serde_json::Map::is_empty)
@@ -96,6 +97,20 @@ impl Strategy for NodeStrategy {
             info("kernelVersion").into(),
             info("containerRuntimeVersion").into(),
         ]
+    }
+}
+
+/// `spec.podCIDR` is the first of `spec.podCIDRs`; where a client changed only one of them, the
+/// older field wins, as upstream.
+fn link_pod_cidrs(node: &mut Value) {
+    let single = text(node, "spec.podCIDR").to_owned();
+    let first = items(node, "spec.podCIDRs").first().cloned();
+    match first {
+        Some(first) if single.is_empty() => node["spec"]["podCIDR"] = first,
+        first if !single.is_empty() && first != Some(Value::from(single.as_str())) => {
+            node["spec"]["podCIDRs"] = Value::from(vec![single]);
+        }
+        _ => {}
     }
 }
 
@@ -290,6 +305,35 @@ mod tests {
             aggregate(&NodeStrategy.validate_update(&json!({"spec": {}}), &old)),
             "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid"
         );
+    }
+
+    #[test]
+    fn the_two_fields_of_the_pod_network_agree() {
+        let cases = [
+            (json!({"podCIDR": "10.0.0.0/24"}), "10.0.0.0/24", json!(["10.0.0.0/24"])),
+            (json!({"podCIDRs": ["10.0.0.0/24"]}), "10.0.0.0/24", json!(["10.0.0.0/24"])),
+            (
+                json!({"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.0.0.0/24"]}),
+                "10.1.0.0/24",
+                json!(["10.1.0.0/24"]),
+            ),
+            (
+                json!({"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24", "fd00::/64"]}),
+                "10.0.0.0/24",
+                json!(["10.0.0.0/24", "fd00::/64"]),
+            ),
+        ];
+        for (spec, single, all) in cases {
+            let mut node = json!({ "spec": spec });
+            NodeStrategy.default(&mut node);
+            assert_eq!(
+                (&node["spec"]["podCIDR"], &node["spec"]["podCIDRs"]),
+                (&json!(single), &all)
+            );
+        }
+        let mut bare = json!({"spec": {}});
+        NodeStrategy.default(&mut bare);
+        assert_eq!(bare, json!({"spec": {}}));
     }
 
     #[test]

@@ -33,8 +33,6 @@ impl Strategy for ScaleStrategy {
 mod tests {
     use serde_json::json;
 
-    use super::*;
-
     #[test]
     fn cells_follow_the_columns() {
         let scale = json!({

@@ -60,14 +60,16 @@ pub(super) fn validate_template(
     errors
 }
 
-/// Faults of a LabelSelector at `spec.selector`, which must be there and select something.
-/// `kind` as upstream names it in a message.
+/// Faults of a LabelSelector at `spec.selector`, which must be there and select something, and the
+/// selector if it can be read: one that is missing selects nothing, so upstream goes on to say that
+/// the template does not match it. `kind` as upstream names it in a message.
 pub(super) fn validate_selector(
     object: &Value,
     kind: &str,
 ) -> (Option<LabelSelector>, Vec<FieldError>) {
     let Some(selector) = at(object, "spec.selector") else {
-        return (None, vec![FieldError::required("spec.selector", "")]);
+        let nothing = LabelSelector::from_object(None).ok();
+        return (nothing, vec![FieldError::required("spec.selector", "")]);
     };
     let mut errors = crate::selector::validate_label_selector(selector, "spec.selector");
     let is_empty = map(selector, "matchLabels").is_none_or(serde_json::Map::is_empty)

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry as Metricset;
 
+use super::classic::classic;
 use super::process;
 use crate::registry::Registry;
 
@@ -122,7 +123,7 @@ impl Metrics {
         self.total.get_or_create(&labels).inc();
     }
 
-    /// The exposition, in the text format of OpenMetrics.
+    /// The exposition, in Prometheus' text format.
     pub fn render(&self, registry: &Registry) -> Result<String, std::fmt::Error> {
         for kind in registry.kinds() {
             let resource = kind.row.group_resource();
@@ -136,7 +137,7 @@ impl Metrics {
         self.threads.set(now.threads);
         let mut text = String::new();
         encode(&mut text, &self.set)?;
-        Ok(text)
+        Ok(classic(&text))
     }
 }
 

@@ -8,7 +8,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response};
+use serde_json::json;
 
+use super::respond::value_response;
 use super::{list, sub, write};
 use crate::chain::ResourcePath;
 use crate::negotiation::Accept;
@@ -49,7 +51,7 @@ pub async fn serve(call: &Call, warnings: &mut Vec<String>) -> Result<Response<B
     let path = &call.path;
     let registry = &call.state.registry;
     let Some(kind) = registry.kind(&path.group, &path.version, &path.plural) else {
-        return Err(Status::no_such_resource());
+        return no_custom_resources(call);
     };
     if kind.is("", "bindings") {
         return sub::serve_bindings(call).await;
@@ -61,6 +63,31 @@ pub async fn serve(call: &Call, warnings: &mut Vec<String>) -> Result<Response<B
     } else {
         sub::serve(call, kind, warnings).await
     }
+}
+
+/// The list of custom resource definitions, which is empty: there are none yet. kubectl asks for it
+/// (whatever discovery says) before it tells a user that a kind does not exist, and a refusal here
+/// would hide that answer behind its own.
+fn no_custom_resources(call: &Call) -> Result<Response<Body>, Status> {
+    let path = &call.path;
+    let lists = call.method == Method::GET && !call.watches() && path.name.is_empty();
+    let crds = path.group == "apiextensions.k8s.io"
+        && path.version == "v1"
+        && path.plural == "customresourcedefinitions";
+    if !(lists && crds && path.namespace.is_empty()) {
+        return Err(Status::no_such_resource());
+    }
+    call.accept().json()?;
+    let revision = call.state.registry.feed.revision();
+    Ok(value_response(
+        200,
+        &json!({
+            "kind": "CustomResourceDefinitionList",
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "metadata": { "resourceVersion": revision.to_string() },
+            "items": [],
+        }),
+    ))
 }
 
 /// A namespaced object lives in a namespace, another one does not.

@@ -5,7 +5,7 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::json;
 
-use crate::harness::{CONFIG_MAPS, World, pod};
+use crate::harness::{CONFIG_MAPS, World, pod, version};
 
 #[tokio::test]
 async fn strangers_may_only_ask_for_health_and_version() {
@@ -52,6 +52,21 @@ async fn unknown_paths_and_methods_are_told_apart() {
     assert_eq!(message, "the server does not allow this method on the requested resource");
     world.post("/api/v1/pods", &pod("p")).await.refusal(405);
     world.post("/version", &json!({})).await.refusal(405);
+}
+
+#[tokio::test]
+async fn there_are_no_custom_resources_and_kubectl_may_know() {
+    let world = World::new().await;
+    let uri = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let list = world.get(uri).await.expect(200);
+    assert_eq!(
+        (&list["kind"], &list["items"]),
+        (&json!("CustomResourceDefinitionList"), &json!([]))
+    );
+    assert!(version(&list) > 0);
+    world.get(&format!("{uri}/x")).await.refusal(404);
+    world.get(&format!("{uri}?watch=true")).await.refusal(404);
+    world.post(uri, &json!({"metadata": {"name": "x"}})).await.refusal(404);
 }
 
 #[tokio::test]

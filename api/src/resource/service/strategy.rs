@@ -63,6 +63,7 @@ impl Strategy for ServiceStrategy {
     /// A client that leaves out what was allocated keeps it; one that changes the type loses
     /// what the new type has no use for.
     fn prepare_for_update(&self, service: &mut Value, old: &Value) {
+        link_cluster_ips(service, old);
         keep_allocated(service, old);
         drop_useless(service, old);
     }
@@ -140,6 +141,18 @@ fn uses_node_ports(service: &Value) -> bool {
 
 fn spec_mut(service: &mut Value) -> Option<&mut Map<String, Value>> {
     service.get_mut("spec")?.as_object_mut()
+}
+
+/// A client that changed `clusterIP` and left `clusterIPs` as it was meant both, as upstream.
+fn link_cluster_ips(service: &mut Value, old: &Value) {
+    let ip = text(service, "spec.clusterIP").to_owned();
+    let plural = |service: &Value| items(service, "spec.clusterIPs").to_vec();
+    if ip.is_empty() || ip == text(old, "spec.clusterIP") || plural(service) != plural(old) {
+        return;
+    }
+    if let Some(first) = items_mut(service, "spec.clusterIPs").first_mut() {
+        *first = ip.into();
+    }
 }
 
 fn keep_allocated(service: &mut Value, old: &Value) {
@@ -270,6 +283,24 @@ mod tests {
         assert_eq!(new["spec"]["clusterIPs"], json!(["10.0.0.1"]));
         assert_eq!(new["spec"]["ports"][0]["nodePort"], 30000);
         assert_eq!(new["spec"]["ports"][1].get("nodePort"), None);
+    }
+
+    #[test]
+    fn an_address_changed_in_one_field_is_changed_in_both() {
+        let old = json!({"spec": {"type": "ClusterIP", "clusterIP": "10.0.0.1",
+            "clusterIPs": ["10.0.0.1"]}});
+        let mut new = old.clone();
+        new["spec"]["clusterIP"] = json!("10.0.0.2");
+        ServiceStrategy.prepare_for_update(&mut new, &old);
+        assert_eq!(new["spec"]["clusterIPs"], json!(["10.0.0.2"]));
+        let errors = crate::validation::aggregate(&ServiceStrategy.validate_update(&new, &old));
+        assert!(
+            errors.contains(
+                "spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set"
+            ),
+            "{errors}"
+        );
+        assert!(!errors.contains("first value must match"), "{errors}");
     }
 
     #[test]
