@@ -31,7 +31,7 @@ pub async fn handle(state: Arc<State>, request: Request<Body>) -> Response<Body>
     let begun = Instant::now();
     let path = Path::parse(request.uri().path());
     let query = Query::parse(request.uri().query());
-    let watches = query.flag("watch");
+    let watches = query.flag("watch") || matches!(&path, Path::Resource(path) if path.watch);
     let verb = verb(request.method(), &path, watches);
     let audit_id = request
         .headers()

@@ -13,6 +13,8 @@ pub struct ResourcePath {
     pub plural: String,
     pub name: String,
     pub subresource: String,
+    /// The old form of a watch: `/api/v1/watch/pods` for `/api/v1/pods?watch=true`.
+    pub watch: bool,
     /// Segments behind the subresource (`proxy/some/path`).
     pub rest: Vec<String>,
 }
@@ -38,6 +40,10 @@ impl Path {
             _ => return Self::Other,
         };
         let Some((version, rest)) = rest.split_first() else { return Self::Other };
+        let (watch, rest) = match rest {
+            [first, rest @ ..] if first == "watch" && !rest.is_empty() => (true, rest),
+            rest => (false, rest),
+        };
         let (namespace, rest) = match rest {
             // `namespaces/x` alone, or one of its own subresources, is the namespace itself.
             [first, _, sub, ..]
@@ -53,6 +59,7 @@ impl Path {
         Self::Resource(ResourcePath {
             group: group.to_owned(),
             version: version.clone(),
+            watch,
             namespace,
             plural: plural.clone(),
             name: rest.next().unwrap_or_default(),
@@ -116,6 +123,14 @@ mod tests {
             let found = resource(path);
             let found = [found.0, found.1, found.2, found.3, found.4, found.5];
             assert_eq!(found, expected, "{path}");
+        }
+        for (path, watch) in [
+            ("/api/v1/watch/namespaces/a/pods", true),
+            ("/apis/apps/v1/watch/deployments", true),
+            ("/api/v1/namespaces/watch/pods", false),
+        ] {
+            let Path::Resource(found) = Path::parse(path) else { panic!("{path}") };
+            assert_eq!((found.watch, found.plural != "watch"), (watch, true), "{path}");
         }
         for path in ["/", "/api", "/apis", "/apis/apps", "/api/v1", "/apis/apps/v1", "/version"] {
             assert_eq!(Path::parse(path), Path::Other, "{path}");

@@ -42,7 +42,7 @@ impl Call {
     }
 
     pub fn watches(&self) -> bool {
-        self.query.flag("watch") && matches!(self.method, Method::GET)
+        (self.query.flag("watch") || self.path.watch) && matches!(self.method, Method::GET)
     }
 }
 
@@ -55,6 +55,9 @@ pub async fn serve(call: &Call, warnings: &mut Vec<String>) -> Result<Response<B
     };
     if kind.is("", "bindings") {
         return sub::serve_bindings(call).await;
+    }
+    if path.watch && (call.method != Method::GET || !path.subresource.is_empty()) {
+        return Err(Status::method_not_allowed());
     }
     check_scope(kind, path)?;
     warnings.extend(kind.row.deprecation.as_deref().map(str::to_owned));

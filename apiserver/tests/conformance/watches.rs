@@ -157,3 +157,20 @@ async fn many_watchers_get_the_same_bytes() {
     world.config_map("b", json!({})).await;
     assert_eq!(one.line().await, two.line().await);
 }
+
+#[tokio::test]
+async fn the_old_paths_of_watches_still_lead_there() {
+    let world = World::new().await;
+    world.config_map("a", json!({})).await;
+    let old = "/api/v1/watch/namespaces/default/configmaps";
+    let mut events = world.watch(old).await;
+    assert_eq!(events.next_named().await, ("ADDED".to_owned(), "a".to_owned()));
+    world.config_map("b", json!({})).await;
+    assert_eq!(events.next_named().await, ("ADDED".to_owned(), "b".to_owned()));
+    let mut one = world.watch(&format!("{old}/b")).await;
+    assert_eq!(one.next_named().await, ("ADDED".to_owned(), "b".to_owned()));
+    let object = json!({"metadata": {"name": "c"}});
+    world.post(old, &object).await.refusal(405);
+    world.delete(&format!("{old}/a")).await.refusal(405);
+    world.get(&format!("{CONFIG_MAPS}/a")).await.expect(200);
+}
