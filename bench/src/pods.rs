@@ -46,10 +46,7 @@ pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<()> {
 /// Seconds until `kubectl apply` has returned, and until a watch that was open before it saw the
 /// pod Running.
 fn one(cluster: &Cluster, name: &str) -> anyhow::Result<(f64, f64)> {
-    let manifest = format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{\
-         terminationGracePeriodSeconds: 0, containers: [{{name: c, image: 'coracle/hello:1'}}]}}}}"
-    );
+    let manifest = pod(name, "default-scheduler");
     let kubectl = |args: &[&str]| {
         let mut command = Command::new("kubectl");
         command.args(args).env("KUBECONFIG", cluster.kubeconfig());
@@ -71,9 +68,7 @@ fn one(cluster: &Cluster, name: &str) -> anyhow::Result<(f64, f64)> {
         std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.take().expect("piped")));
     // A pod that never runs tells when the watch is open.
     let marker = format!("marker-{name}");
-    let pause = manifest.replace(&format!("name: {name}}}"), &format!("name: {marker}}}"));
-    let pause = pause.replace("spec: {", "spec: {schedulerName: nobody, ");
-    apply(kubectl(&["create", "-f", "-"]), &pause)?;
+    apply(kubectl(&["create", "-f", "-"]), &pod(&marker, "nobody"))?;
     wait_for(&mut lines, &marker, "Pending")?;
 
     let started = Instant::now();
@@ -84,6 +79,20 @@ fn one(cluster: &Cluster, name: &str) -> anyhow::Result<(f64, f64)> {
     watch.kill()?;
     watch.wait()?;
     Ok((applied, running))
+}
+
+fn pod(name: &str, scheduler: &str) -> String {
+    serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "schedulerName": scheduler,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "c", "image": "coracle/hello:1"}],
+        },
+    })
+    .to_string()
 }
 
 fn wait_for(

@@ -11,10 +11,13 @@ pub const MAX_PODS: u32 = 110;
 
 /// Available memory below which the node reports pressure: upstream's hard eviction threshold.
 const MEMORY_PRESSURE_BYTES: u64 = 100 << 20;
-/// Part of the disk that must be free, in percent. Upstream's `nodefs.available` is 10, made for
-/// servers; on a developer's machine that is often exceeded with tens of gigabytes free. k3s takes 5
-/// too.
+/// Free disk is short below this part of the disk, in percent, but only when it is also less than
+/// [`DISK_PRESSURE_BYTES`]. Upstream's `nodefs.available` is 10 % whatever the size, made for disks
+/// that are a node's own; on a workstation or a CI machine that refuses pods with tens of gigabytes
+/// to spare.
 const DISK_PRESSURE_PERCENT: u64 = 5;
+/// Free disk that is enough for any node of this kind, in bytes.
+const DISK_PRESSURE_BYTES: u64 = 2 << 30;
 /// Part of the process ids that may be in use, in percent.
 const PID_PRESSURE_PERCENT: u64 = 95;
 
@@ -103,14 +106,18 @@ pub fn pressure(root: &Path) -> Pressure {
     Pressure {
         memory: available.is_some_and(|bytes| bytes < MEMORY_PRESSURE_BYTES),
         disk: disk.is_some_and(|stat| {
-            stat.blocks() > 0
-                && stat.blocks_available().saturating_mul(100) / stat.blocks()
-                    < DISK_PRESSURE_PERCENT
+            let unit = stat.fragment_size();
+            disk_is_short(stat.blocks_available() * unit, stat.blocks() * unit)
         }),
         pids: threads.zip(number("/proc/sys/kernel/pid_max")).is_some_and(|(used, max)| {
             used.saturating_mul(100) / max.max(1) > PID_PRESSURE_PERCENT
         }),
     }
+}
+
+/// Both in bytes; a disk of unknown size is not short.
+fn disk_is_short(free: u64, size: u64) -> bool {
+    free < DISK_PRESSURE_BYTES && free < size / 100 * DISK_PRESSURE_PERCENT
 }
 
 /// A file that is not there reads as empty: each fact has its own way to be unknown.
@@ -150,6 +157,22 @@ fn architecture(rust: &'static str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_is_short_when_little_is_left_both_ways() {
+        const GIB: u64 = 1 << 30;
+        for (free, size, short) in [
+            (12 * GIB, 252 * GIB, false),
+            (3 * GIB, 252 * GIB, false),
+            (GIB, 252 * GIB, true),
+            (GIB, 10 * GIB, false),
+            (GIB / 4, 10 * GIB, true),
+            (0, GIB, true),
+            (0, 0, false),
+        ] {
+            assert_eq!(disk_is_short(free, size), short, "{free} of {size}");
+        }
+    }
 
     #[test]
     fn reads_the_files_formats() {
