@@ -33,8 +33,11 @@ pub struct BuiltinAuthorizer;
 impl Authorizer for BuiltinAuthorizer {
     fn allows(&self, attributes: &Attributes<'_>) -> bool {
         let identity = attributes.identity;
-        if identity.is_in("system:masters") || is_component(identity) {
+        if identity.is_in("system:masters") {
             return true;
+        }
+        if is_component(identity) {
+            return attributes.verb != "impersonate";
         }
         matches!(attributes.verb, "get" | "head")
             && matches!(attributes.path, Path::Other)

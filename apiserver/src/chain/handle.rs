@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::authz::{self, Attributes};
 use super::deadline::deadline;
+use super::impersonation::acting;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
 use crate::metrics::RequestLabels;
@@ -96,6 +97,10 @@ async fn answer(
 ) -> Response<Body> {
     let uri_path = request.uri().path().to_owned();
     let identity = request.extensions().get::<Identity>().cloned().unwrap_or_else(anonymous);
+    let identity = match acting(identity, request.headers(), &*state.authorizer) {
+        Ok(identity) => identity,
+        Err(status) => return status_response(&status),
+    };
     let attributes = Attributes { identity: &identity, verb, path, uri_path: &uri_path };
     if !state.authorizer.allows(&attributes) {
         return status_response(&authz::refusal(&attributes));

@@ -1,8 +1,9 @@
 //! Identity, authorization, negotiation, limits, and what is no resource.
 
 use api::Identity;
-use http::Method;
+use axum::body::Body;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderName, Method};
 use serde_json::json;
 
 use crate::harness::{CONFIG_MAPS, World, pod, version};
@@ -27,6 +28,25 @@ async fn strangers_may_only_ask_for_health_and_version() {
     assert_eq!(message, "forbidden: User \"jane\" cannot get path \"/api\"");
     world.identify(Some(Identity::controller("replicaset-controller")));
     assert_eq!(world.get("/api/v1/nodes").await.code, 200);
+}
+
+#[tokio::test]
+async fn an_administrator_can_act_as_somebody_else() {
+    let world = World::new().await;
+    let user = HeaderName::from_static("impersonate-user");
+    let group = HeaderName::from_static("impersonate-group");
+    let ask = |headers: Vec<(HeaderName, &'static str)>| {
+        let world = &world;
+        async move { world.ask(Method::GET, "/api/v1/nodes", &headers, Body::empty()).await }
+    };
+    let (reason, message) = ask(vec![(user.clone(), "jane")]).await.refusal(403);
+    assert_eq!(reason, "Forbidden");
+    assert_eq!(
+        message,
+        "nodes is forbidden: User \"jane\" cannot list resource \"nodes\" in API group \"\" at the cluster scope"
+    );
+    ask(vec![(user, "jane"), (group.clone(), "system:masters")]).await.expect(200);
+    ask(vec![(group, "system:masters")]).await.refusal(400);
 }
 
 #[tokio::test]
