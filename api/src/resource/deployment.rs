@@ -80,6 +80,10 @@ impl Strategy for DeploymentStrategy {
         workload::warnings(object)
     }
 
+    fn update_warnings(&self, object: &Value, old: &Value) -> Vec<String> {
+        workload::update_warnings(object, old)
+    }
+
     fn validate_status_update(&self, deployment: &Value, _old: &Value) -> Vec<FieldError> {
         validate_status(deployment)
     }

@@ -113,6 +113,10 @@ impl Strategy for ReplicaSetStrategy {
         workload::warnings(object)
     }
 
+    fn update_warnings(&self, object: &Value, old: &Value) -> Vec<String> {
+        workload::update_warnings(object, old)
+    }
+
     fn validate_status_update(&self, set: &Value, _old: &Value) -> Vec<FieldError> {
         validate_status(set)
     }

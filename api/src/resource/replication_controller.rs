@@ -75,6 +75,10 @@ impl Strategy for ControllerStrategy {
         workload::warnings(object)
     }
 
+    fn update_warnings(&self, object: &Value, old: &Value) -> Vec<String> {
+        workload::update_warnings(object, old)
+    }
+
     fn validate_status_update(&self, controller: &Value, _old: &Value) -> Vec<FieldError> {
         replica_set::validate_status(controller)
     }

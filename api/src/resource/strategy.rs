@@ -70,8 +70,14 @@ pub trait Strategy: Send + Sync {
         Vec::new()
     }
 
-    /// Warnings for `Warning: 299` headers (deprecated fields, …).
+    /// Warnings for `Warning: 299` headers about a new object (deprecated fields, …).
     fn warnings(&self, _object: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The same about a changed object. As upstream, who changes only labels is not told again what
+    /// is wrong with the rest: nothing is said unless the generation has changed.
+    fn update_warnings(&self, _object: &Value, _old: &Value) -> Vec<String> {
         Vec::new()
     }
 

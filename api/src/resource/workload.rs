@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::fields::{at, items, map, number, same_at, text};
 use super::pod_spec;
 use crate::selector::LabelSelector;
-use crate::validation::{FieldError, metadata};
+use crate::validation::{FieldError, metadata, names};
 
 /// `path` must not be negative where it is set.
 pub(super) fn validate_not_negative(object: &Value, path: &str) -> Option<FieldError> {
@@ -93,8 +93,30 @@ pub(super) fn validate_same_selector(object: &Value, old: &Value) -> Option<Fiel
     Some(FieldError::invalid("spec.selector", shown, "field is immutable"))
 }
 
-/// Warnings about the template.
+/// Warnings about a new object: its name, which its pods' names begin with, and its template.
 pub(super) fn warnings(object: &Value) -> Vec<String> {
+    let faults = names::dns1123_label(text(object, "metadata.name"));
+    let mut warnings = Vec::new();
+    if !faults.is_empty() {
+        warnings.push(format!(
+            "metadata.name: this is used in Pod names and hostnames, which can result in surprising \
+             behavior; a DNS label is recommended: [{}]",
+            faults.join(" ")
+        ));
+    }
+    warnings.extend(template_warnings(object));
+    warnings
+}
+
+/// Warnings about a changed object.
+pub(super) fn update_warnings(object: &Value, old: &Value) -> Vec<String> {
+    if same_at(object, old, "metadata.generation") {
+        return Vec::new();
+    }
+    template_warnings(object)
+}
+
+fn template_warnings(object: &Value) -> Vec<String> {
     at(object, "spec.template.spec")
         .map_or_else(Vec::new, |spec| pod_spec::warnings(spec, "spec.template.spec"))
 }

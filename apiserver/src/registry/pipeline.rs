@@ -112,7 +112,7 @@ impl Registry {
         });
         refuse_if_any(scope, &object, errors)?;
         if endpoint == Endpoint::Main {
-            warnings.extend(strategy.warnings(&object));
+            warnings.extend(strategy.update_warnings(&object, old));
         }
         let remove = deletion_is_due(&object);
         Ok(Settled { object, remove })

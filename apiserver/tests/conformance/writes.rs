@@ -265,3 +265,30 @@ async fn a_lease_is_created_by_a_put() {
     renewed["spec"]["holderIdentity"] = json!("m");
     world.put(uri, &renewed).await.expect(200);
 }
+
+#[tokio::test]
+async fn warnings_come_with_what_caused_them() {
+    let world = World::new().await;
+    world.service_account().await;
+    let labels = json!({"app": "web"});
+    let env = json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
+    let object = json!({
+        "metadata": {"name": "we.b"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "c", "image": "i", "env": env}]},
+            },
+        },
+    });
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    let warnings = world.post(deployments, &object).await.warnings();
+    assert!(warnings[0].contains("a DNS label is recommended"), "{warnings:?}");
+    assert!(warnings[1].contains("hides previous definition"), "{warnings:?}");
+    let uri = format!("{deployments}/we.b");
+    let labelled = world.patch(&uri, "merge", &json!({"metadata": {"labels": labels}})).await;
+    assert_eq!((labelled.code, labelled.warnings().len()), (200, 0));
+    let scaled = world.patch(&uri, "merge", &json!({"spec": {"replicas": 2}})).await.warnings();
+    assert!(scaled.len() == 1 && scaled[0].contains("hides previous definition"), "{scaled:?}");
+}

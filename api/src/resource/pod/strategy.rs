@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::fields::{at, at_mut, ensure, flag, items, restore, set_default, text};
 use super::super::{Deletion, Resource, Strategy, Verb, pod_spec};
 use super::{cells, deletion, qos, update};
-use crate::validation::FieldError;
+use crate::validation::{FieldError, names};
 
 pub fn row() -> Resource {
     Resource::row("Pod", "pods", PodStrategy)
@@ -81,7 +81,17 @@ impl Strategy for PodStrategy {
     }
 
     fn warnings(&self, pod: &Value) -> Vec<String> {
-        pod_spec::warnings(at(pod, "spec").unwrap_or(&Value::Null), "spec")
+        let faults = names::dns1123_label(text(pod, "metadata.name"));
+        let mut warnings = Vec::new();
+        if !faults.is_empty() {
+            warnings.push(format!(
+                "metadata.name: this is used in the Pod's hostname, which can result in surprising \
+                 behavior; a DNS label is recommended: [{}]",
+                faults.join(" ")
+            ));
+        }
+        warnings.extend(pod_spec::warnings(at(pod, "spec").unwrap_or(&Value::Null), "spec"));
+        warnings
     }
 
     fn deletion(&self, pod: &Value, grace_period_seconds: Option<i64>) -> Deletion {
