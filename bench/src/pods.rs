@@ -57,7 +57,6 @@ fn one(cluster: &Cluster, name: &str) -> anyhow::Result<(f64, f64)> {
         "pods",
         "-w",
         "--no-headers",
-        "--output-watch-events",
         "-o",
         "custom-columns=N:.metadata.name,P:.status.phase",
     ])
