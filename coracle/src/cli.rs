@@ -24,7 +24,7 @@ pub enum Command {
     /// Start a cluster in this process and run it until Ctrl-C
     Up(up::Options),
     /// Read, write and back up the store, as etcdctl and etcdutl do
-    Ctl(ctl::Arguments),
+    Ctl(Box<ctl::Arguments>),
     /// Import, list and remove the container images of the node
     Image(image::Arguments),
     /// Print a completion script for a shell

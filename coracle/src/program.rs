@@ -49,7 +49,7 @@ fn dispatch(cli: Cli) -> ExitCode {
     logging::start(&cli.log);
     let result = match cli.command {
         Command::Up(options) => up::run(options),
-        Command::Ctl(arguments) => return run_ctl(arguments),
+        Command::Ctl(arguments) => return run_ctl(*arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
