@@ -77,10 +77,7 @@ fn member(out: &mut Vec<u8>, key: &str, value: &Value) {
 }
 
 /// Sorts, because serde_json's map keeps insertion order when another crate of the build asks it to.
-fn sorted(
-    map: &Map<String, Value>,
-    keep: impl Fn(&str) -> bool,
-) -> Vec<(&String, &Value)> {
+fn sorted(map: &Map<String, Value>, keep: impl Fn(&str) -> bool) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = map.iter().filter(|(key, _)| keep(key)).collect();
     if !entries.is_sorted_by_key(|(key, _)| *key) {
         entries.sort_unstable_by_key(|(key, _)| *key);

@@ -75,9 +75,7 @@ impl Status {
             target.resource.qualified(),
             target.name
         );
-        Self::new(409, Reason::AlreadyExists, message)
-            .with_details(target.details())
-            .retry_after(1)
+        Self::new(409, Reason::AlreadyExists, message).with_details(target.details()).retry_after(1)
     }
 
     /// 409: a write that contradicts the object's state. `cause` ends the sentence.
@@ -105,8 +103,7 @@ impl Status {
             [only] => only.clone(),
             several => format!("[{}]", several.join(", ")),
         };
-        let qualified =
-            if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let causes = errors
             .iter()
             .map(|error| Cause {
@@ -263,11 +260,7 @@ mod tests {
                 409,
                 "Operation cannot be fulfilled on pods \"web\": the object has been modified; please apply your changes to the latest version and try again",
             ),
-            (
-                Status::forbidden(Target::new(PODS, ""), "no"),
-                403,
-                "pods is forbidden: no",
-            ),
+            (Status::forbidden(Target::new(PODS, ""), "no"), 403, "pods is forbidden: no"),
             (
                 Status::too_large_resource_version(9, 3),
                 504,

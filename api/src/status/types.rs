@@ -153,8 +153,12 @@ impl Status {
 impl Details {
     fn to_json(&self) -> Value {
         let mut map = Map::new();
-        let texts =
-            [("name", &self.name), ("group", &self.group), ("kind", &self.kind), ("uid", &self.uid)];
+        let texts = [
+            ("name", &self.name),
+            ("group", &self.group),
+            ("kind", &self.kind),
+            ("uid", &self.uid),
+        ];
         for (key, text) in texts {
             if !text.is_empty() {
                 map.insert(key.into(), json!(text));
