@@ -25,8 +25,12 @@ pub trait Authorizer: Send + Sync {
 /// What everyone may read, certificate or not.
 const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 
+/// What every authenticated user may read besides, as upstream's `system:discovery` has it: without
+/// it kubectl cannot even say that the rest is forbidden.
+const DISCOVERY_PATHS: [&str; 3] = ["/api", "/apis", "/openapi"];
+
 /// Cluster administrators and the cluster's own components may do all; everyone may ask for health
-/// and version; nobody else may do anything.
+/// and version, and with a certificate for discovery; nobody else may do anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuiltinAuthorizer;
 
@@ -39,14 +43,16 @@ impl Authorizer for BuiltinAuthorizer {
         if is_component(identity) {
             return attributes.verb != "impersonate";
         }
+        let under = |paths: &[&str]| {
+            paths.iter().any(|path| {
+                let rest = attributes.uri_path.strip_prefix(path);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
         matches!(attributes.verb, "get" | "head")
             && matches!(attributes.path, Path::Other)
-            && PUBLIC_PATHS.iter().any(|public| {
-                attributes
-                    .uri_path
-                    .strip_prefix(public)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
+            && (under(&PUBLIC_PATHS)
+                || identity.is_in("system:authenticated") && under(&DISCOVERY_PATHS))
     }
 }
 
@@ -116,10 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn everyone_else_may_read_health_and_version_only() {
+    fn everyone_else_may_read_health_version_and_with_a_name_discovery() {
         let nobody = Identity::new("system:anonymous", &["system:unauthenticated"]);
         for path in ["/healthz", "/healthz/etcd", "/livez", "/readyz", "/version"] {
             assert_eq!(ask(&nobody, "get", path), Ok(()), "{path}");
+        }
+        let known = Identity::new("jane", &["system:authenticated"]);
+        for path in ["/api", "/apis/", "/api/v1", "/apis/apps/v1", "/openapi/v3/api/v1"] {
+            assert_eq!(ask(&known, "get", path), Ok(()), "{path}");
+            assert_eq!(ask(&nobody, "get", path).unwrap_err().code, 403, "{path}");
+        }
+        for path in ["/api/v1/pods", "/metrics", "/", "/apisx"] {
+            assert_eq!(ask(&known, "get", path).unwrap_err().code, 403, "{path}");
         }
         let rows = [
             ("get", "/", "forbidden: User \"system:anonymous\" cannot get path \"/\""),

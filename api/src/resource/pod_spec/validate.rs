@@ -26,14 +26,6 @@ pub fn validate(spec: &Value, path: &str) -> Vec<FieldError> {
             "must be between 1 and 2147483647, inclusive",
         ));
     }
-    let grace = number(spec, "terminationGracePeriodSeconds");
-    if grace < 0 {
-        errors.push(FieldError::invalid(
-            format!("{path}.terminationGracePeriodSeconds"),
-            grace,
-            "must be greater than or equal to 0",
-        ));
-    }
     errors.extend(scheduling::validate_tolerations(
         items(spec, "tolerations"),
         &format!("{path}.tolerations"),
@@ -102,12 +94,6 @@ fn validate_names(spec: &Value, path: &str) -> Vec<FieldError> {
             );
         }
     }
-    for (index, reference) in items(spec, "imagePullSecrets").iter().enumerate() {
-        if text(reference, "name").is_empty() {
-            let at = format!("{}.name", indexed(path, "imagePullSecrets", index));
-            errors.push(FieldError::required(at, ""));
-        }
-    }
     errors
 }
 
@@ -168,16 +154,10 @@ mod tests {
             "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, \
              inclusive"
         );
-        assert_eq!(
-            check(json!({"terminationGracePeriodSeconds": -1})),
-            "spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal \
-             to 0"
-        );
+        // Upstream only warns of these two.
+        assert_eq!(check(json!({"terminationGracePeriodSeconds": -1})), "[]");
+        assert_eq!(check(json!({"imagePullSecrets": [{}]})), "[]");
         assert!(check(json!({"hostname": "A"})).starts_with("spec.hostname: Invalid value: \"A\""));
-        assert_eq!(
-            check(json!({"imagePullSecrets": [{}]})),
-            "spec.imagePullSecrets[0].name: Required value"
-        );
         assert_eq!(
             check(json!({"hostNetwork": true, "containers": [{"name": "a", "image": "i",
                 "ports": [{"containerPort": 80, "hostPort": 81}]}]})),
