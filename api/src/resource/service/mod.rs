@@ -6,5 +6,6 @@
 mod cells;
 mod strategy;
 mod validate;
+mod warnings;
 
 pub(super) use strategy::row;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::fields::{ensure, flag, has, items, items_mut, number, set_default, text};
 use super::super::{Resource, Strategy};
-use super::{cells, validate};
+use super::{cells, validate, warnings};
 use crate::validation::FieldError;
 use crate::validation::names::{self, NameCheck};
 
@@ -70,6 +70,15 @@ impl Strategy for ServiceStrategy {
 
     fn validate(&self, service: &Value) -> Vec<FieldError> {
         validate::validate(service)
+    }
+
+    fn warnings(&self, service: &Value) -> Vec<String> {
+        warnings::warnings(service)
+    }
+
+    /// A Service has no generation, and upstream repeats its warnings with every change.
+    fn update_warnings(&self, service: &Value, _old: &Value) -> Vec<String> {
+        warnings::warnings(service)
     }
 
     fn validate_update(&self, service: &Value, old: &Value) -> Vec<FieldError> {
