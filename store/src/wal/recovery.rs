@@ -176,7 +176,7 @@ struct End {
 
 impl Segment {
     fn read(path: PathBuf, sequence: u64) -> Result<Self, WalError> {
-        let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
+        let bytes = read_mostly_zeros(&path).map_err(io_error("read", &path))?;
         let corrupt = |reason: &str| WalError::Corrupt {
             path: path.clone(),
             offset: 0,
@@ -244,6 +244,32 @@ impl Segment {
         }
         Ok(last + 1)
     }
+}
+
+/// Bytes looked at together when a segment is read.
+const READ_CHUNK: usize = 64 << 10;
+
+/// Reads a whole file of which most is zeros, as a segment with room is. Memory that would only
+/// hold zeros stays untouched, so a member that starts anew holds no more than one that was made.
+fn read_mostly_zeros(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    let mut chunk = vec![0; READ_CHUNK];
+    let mut at = 0;
+    while at < length {
+        let room = READ_CHUNK.min(length - at);
+        let read = file.read(&mut chunk[..room])?;
+        if read == 0 {
+            break;
+        }
+        if last_nonzero(&chunk[..read]).is_some() {
+            bytes[at..at + read].copy_from_slice(&chunk[..read]);
+        }
+        at += read;
+    }
+    bytes.truncate(at);
+    Ok(bytes)
 }
 
 /// Position of the last byte that is not zero. Most of a segment is zeros, so whole pages are
