@@ -20,6 +20,7 @@ pub(crate) fn installed() -> Option<PathBuf> {
 
 /// An etcd of one member with nothing in it.
 pub(crate) struct Etcd {
+    program: PathBuf,
     process: Child,
     endpoint: String,
     _files: tempfile::TempDir,
@@ -45,16 +46,21 @@ impl Etcd {
             .stderr(Stdio::null())
             .spawn()
             .expect("etcd starts");
-        Self { process, endpoint: client, _files: files }
+        Self { program: program.to_owned(), process, endpoint: client, _files: files }
     }
 
-    pub async fn connect(&self) -> Arc<Remote> {
-        let options = Options {
+    /// Connects once it answers. An etcd that found its port taken is started on another.
+    pub async fn connect(&mut self) -> Arc<Remote> {
+        let mut options = Options {
             endpoints: vec![self.endpoint.clone()],
             tls: None,
             connect_timeout: Duration::from_secs(5),
         };
         for _ in 0..ATTEMPTS {
+            if matches!(self.process.try_wait(), Ok(Some(_))) {
+                *self = Self::start(&self.program.clone());
+                options.endpoints = vec![self.endpoint.clone()];
+            }
             if let Ok(remote) = Remote::connect(&options).await
                 && remote.status().await.is_ok_and(|status| status.leader != 0)
             {

@@ -286,7 +286,7 @@ async fn etcds_streams_do_so() {
         return;
     };
     shared_cases(|| async {
-        let etcd = Etcd::start(&program);
+        let mut etcd = Etcd::start(&program);
         (etcd.connect().await, etcd)
     })
     .await;
