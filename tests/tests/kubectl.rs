@@ -188,6 +188,20 @@ fn a_cordoned_node_takes_no_pods() {
 }
 
 #[test]
+fn hollow_pods_get_past_their_init_containers_and_probes() {
+    let cluster = Up::hollow().start();
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {
+        "initContainers": [{"name": "setup", "image": "i"}],
+        "containers": [{"name": "c", "image": "i",
+            "readinessProbe": {"httpGet": {"path": "/", "port": 8080}},
+            "livenessProbe": {"exec": {"command": ["true"]}}}]}}"#;
+    cluster.kubectl_with(&["create", "-f", "-"], pod).ok();
+    cluster.kubectl(&["wait", "--for=condition=Ready", "pod/p", "--timeout=60s"]).ok();
+    let refusal = cluster.kubectl(&["exec", "p", "--", "true"]).err();
+    assert!(refusal.contains("pods/exec is not implemented yet"), "{refusal}");
+}
+
+#[test]
 fn a_node_is_drained() {
     let cluster = Up::hollow().arg("--nodes").arg("2").start();
     cluster.kubectl_with(&["apply", "-f", "-"], DEPLOYMENT).ok();

@@ -63,6 +63,11 @@ impl Status {
             .with_details(Details::default())
     }
 
+    /// 501 for a subresource that upstream serves and this version does not yet.
+    pub fn not_implemented(what: &str) -> Self {
+        Self::new(501, Reason::Unknown, format!("{what} is not implemented yet"))
+    }
+
     pub fn already_exists(target: Target<'_>) -> Self {
         let message = format!("{} \"{}\" already exists", target.resource.qualified(), target.name);
         Self::new(409, Reason::AlreadyExists, message).with_details(target.details())

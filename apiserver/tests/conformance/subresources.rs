@@ -123,3 +123,13 @@ async fn logs_need_a_pod_a_container_and_a_node() {
     world.get(&format!("{PODS}/q/log")).await.refusal(404);
     world.get(&format!("{PODS}/p/nonsense")).await.refusal(404);
 }
+
+#[tokio::test]
+async fn what_is_not_there_yet_says_so() {
+    let world = World::new().await;
+    for name in ["exec", "attach", "portforward", "proxy"] {
+        let refusal = world.get(&format!("{PODS}/a/{name}")).await.refusal(501);
+        assert_eq!(refusal.1, format!("pods/{name} is not implemented yet"));
+    }
+    world.get(&format!("{PODS}/a/nonsense")).await.refusal(404);
+}

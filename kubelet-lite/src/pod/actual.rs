@@ -77,6 +77,13 @@ pub fn is_sidecar(spec: &Spec) -> bool {
     spec.restart_policy == Some(RestartPolicy::Always)
 }
 
+/// Whether the container is an init container proper, for whose end the others wait. A sidecar is
+/// not: it goes on running.
+pub fn runs_before_others(pod: &Pod, spec: &Spec) -> bool {
+    let is_init = pod.spec.init_containers.iter().any(|init| init.name == spec.name);
+    is_init && !is_sidecar(spec)
+}
+
 /// Whether an ended container runs again. Created and never started always does, as upstream.
 pub fn restarts(pod: &Pod, spec: &Spec, container: &Container) -> bool {
     if container.state == ContainerState::Created || is_outdated(container, spec) {

@@ -63,6 +63,7 @@ pub fn configure(shared: &Shared, input: &Input<'_>) -> Result<ContainerConfig, 
     let memory = i64::try_from(shared.config.capacity.memory_bytes).unwrap_or(i64::MAX);
     Ok(ContainerConfig {
         name: spec.name.clone(),
+        is_init: super::actual::runs_before_others(pod, spec),
         attempt: input.attempt,
         image: spec.image.clone(),
         command: expand_all(&spec.command),

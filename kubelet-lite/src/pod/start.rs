@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use client::EventType::{Normal, Warning};
 
-use super::actual::Actual;
+use super::actual::{self, Actual};
 use super::configure;
 use super::report::Obstacle;
 use super::time::NANOS_PER_SECOND;
@@ -100,6 +100,7 @@ impl Worker {
         let config = if pretends {
             ContainerConfig {
                 name: spec.name.clone(),
+                is_init: actual::runs_before_others(pod, spec),
                 attempt,
                 image: spec.image.clone(),
                 ..Default::default()

@@ -80,6 +80,9 @@ pub async fn act(
     handler: &Handler,
     timeout: Duration,
 ) -> Outcome {
+    if shared.config.runtime.pretends() {
+        return Outcome::Success; // Nothing is there that could be asked.
+    }
     if let Some(exec) = &handler.exec {
         return run_command(shared, target, &exec.command, timeout).await;
     }

@@ -5,6 +5,8 @@
 //! node's pod range and are unique, though nobody answers there. State is in memory only: pods of
 //! an earlier process have ended, and are started again with a higher restart count.
 //!
+//! Init containers end at once, probes succeed.
+//!
 //! Two annotations on a pod make its containers end by themselves, for jobs:
 //! `coracle.dev/hollow-run-seconds` and `coracle.dev/hollow-exit-code` (0 without).
 
@@ -56,6 +58,7 @@ struct Pod {
 }
 
 struct Entry {
+    is_init: bool,
     name: Box<str>,
     image: Box<str>,
     attempt: u32,
@@ -287,6 +290,7 @@ impl Runtime for Hollow {
         pod.containers.push(Entry {
             name: config.name.into(),
             image: config.image.into(),
+            is_init: config.is_init,
             attempt: config.attempt,
             state: ContainerState::Created,
             created_at,
@@ -303,8 +307,15 @@ impl Runtime for Hollow {
         let mut pods = self.pods();
         let entry = pods.entry(id).ok_or_else(|| Error::ContainerNotFound { id: id.to_owned() })?;
         (entry.state, entry.started_at) = (ContainerState::Running, now);
+        let is_init = entry.is_init;
         let uid = id.rsplitn(3, '_').nth(2).unwrap_or_default();
         let ends = pods.by_uid.get(uid).and_then(|pod| pod.ends);
+        if is_init && ends.is_none() {
+            drop(pods);
+            self.shared.end(id, 0, 0);
+            self.shared.events.changed(uid);
+            return Ok(());
+        }
         if let Some((seconds, code)) = ends {
             end_later(Arc::downgrade(&self.shared), uid.to_owned(), id.to_owned(), seconds, code);
         }
@@ -440,6 +451,19 @@ mod tests {
         assert_eq!((ended[0].state, ended[0].exit_code), (ContainerState::Exited, 143));
         hollow.remove_container(&c).await.expect("removed");
         assert!(hollow.list_containers(None).await.expect("a list").is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_init_container_ends_at_once() {
+        let hollow = Hollow::new(Ipv4Addr::new(10, 0, 0, 0), 24);
+        let mut events = hollow.subscribe();
+        let id = hollow.run_pod_sandbox(sandbox("u")).await.expect("a sandbox").id;
+        let config = ContainerConfig { is_init: true, ..container("setup", 0) };
+        let c = hollow.create_container(&id, config).await.expect("a container");
+        hollow.start_container(&c).await.expect("started");
+        let ended = hollow.list_containers(Some(&id)).await.expect("a list");
+        assert_eq!((ended[0].state, ended[0].exit_code), (ContainerState::Exited, 0));
+        assert_eq!(events.recv().await.map(|event| event.pod_uid), Some("u".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

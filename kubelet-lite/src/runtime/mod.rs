@@ -103,6 +103,8 @@ pub struct Security {
 #[derive(Clone, Debug, Default)]
 pub struct ContainerConfig {
     pub name: String,
+    /// An init container: its pod waits for its end. What only pretends to run it ends it at once.
+    pub is_init: bool,
     /// Counts starts of this container in its pod, from 0 (the restart count).
     pub attempt: u32,
     /// Image reference as the pod names it; it is present already. `Container::image` gives back
