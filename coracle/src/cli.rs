@@ -22,10 +22,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start a cluster in this process and run it until Ctrl-C
+    ///
+    /// Prints `ready in …` and an `export KUBECONFIG=…` line once kubectl can use it. The data
+    /// directory keeps everything: the same directory brings the same cluster back.
     Up(up::Options),
     /// Read, write and back up the store, as etcdctl and etcdutl do
+    ///
+    /// Without `--endpoints` the running cluster of this host is used, with its certificates: the
+    /// one of `--cluster-dir`, of $CORACLE_DATA_DIR, beside $KUBECONFIG, or in the default data
+    /// directory.
     Ctl(Box<ctl::Arguments>),
     /// Import, list and remove the container images of the node
+    ///
+    /// Works on the data directory, whether its cluster runs, has run, or is still to be started.
     Image(image::Arguments),
     /// Print a completion script for a shell
     Completion(completion::Arguments),

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// Read, write and back up the store, as etcdctl and etcdutl do
 ///
 /// Without `--endpoints` the running cluster of this host is used, with its certificates: the one
-/// of `--data-dir`, `$CORACLE_DATA_DIR`, `$KUBECONFIG`, or the default data directory.
+/// of `--cluster-dir`, `$CORACLE_DATA_DIR`, `$KUBECONFIG`, or the default data directory.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

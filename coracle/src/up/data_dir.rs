@@ -15,6 +15,9 @@ use super::Options;
 const FORMAT_FILE: &str = "format";
 const FORMAT: &str = "coracle data directory, layout 1\n";
 const LOCK_FILE: &str = "lock";
+/// What may be there before the first start: the lock of one that was killed early, a store that was
+/// restored, images that were imported, and what a file system puts into its root.
+const BEFORE_FIRST_START: [&str; 4] = [LOCK_FILE, "store", "runtime", "lost+found"];
 
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
@@ -175,9 +178,7 @@ fn foreign_entry(path: &Path) -> anyhow::Result<Option<String>> {
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // An earlier start may have been killed between the lock and the format file; a restored
-        // store is put here before the first start.
-        if name != LOCK_FILE && name != "store" && name != "lost+found" {
+        if !BEFORE_FIRST_START.contains(&name.as_str()) {
             return Ok(Some(name));
         }
     }
@@ -241,6 +242,13 @@ mod tests {
         let message = refusal(directory.path());
         assert!(message.contains("thesis.tex") && message.contains("--data-dir"), "{message}");
         assert_eq!(fs::read_dir(directory.path()).expect("read").count(), 1);
+    }
+
+    #[test]
+    fn images_may_be_imported_before_the_first_start() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir_all(images_path(directory.path())).expect("made");
+        DataDir::open(&options(directory.path())).expect("ours");
     }
 
     #[test]
