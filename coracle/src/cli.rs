@@ -37,6 +37,8 @@ pub enum Command {
     /// Works on the data directory, whether its cluster runs, has run, or is still to be started.
     Image(image::Arguments),
     /// Print a completion script for a shell
+    ///
+    /// For bash: `source <(coracle completion bash)`.
     Completion(completion::Arguments),
     /// Print the version of this binary and of the APIs that it serves
     Version(version::Arguments),

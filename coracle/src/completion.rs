@@ -14,9 +14,7 @@ enum SupportedShell {
     Fish,
 }
 
-/// Print a completion script for a shell
-///
-/// For bash: `source <(coracle completion bash)`.
+/// What `coracle completion` is told. Its help text stands with the command, in `cli.rs`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[arg(value_enum)]

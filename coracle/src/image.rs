@@ -9,9 +9,7 @@ use serde_json::json;
 
 use crate::up::{default_data_dir, images_path};
 
-/// Import, list and remove the container images of the node
-///
-/// Works on the data directory, whether its cluster runs or not.
+/// What `coracle image` is told. Its help text stands with the command, in `cli.rs`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The cluster's data directory [default: as for `coracle up`]

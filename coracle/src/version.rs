@@ -10,7 +10,7 @@ enum Output {
     Json,
 }
 
-/// Print the version of this binary and of the APIs that it serves
+/// What `coracle version` is told. Its help text stands with the command, in `cli.rs`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// `text` for people, `json` for scripts

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::data_dir::DataDir;
-use super::listeners::{EtcdListeners, advertised_address};
+use super::listeners::EtcdListeners;
 use super::{Options, Urls};
 
 /// The range of Service addresses, kubeadm's default.
@@ -56,13 +56,12 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     pub async fn start(
-        options: &Options,
+        node_address: IpAddr,
         listener: TcpListener,
         etcd: Option<EtcdListeners>,
         store: Arc<Embedded>,
         pki: &ClusterPki,
     ) -> anyhow::Result<Self> {
-        let node_address = advertised_address(options.bind_address);
         let port = listener.local_addr()?.port();
         let face: Arc<dyn store::Store> = store.clone();
         let config = apiserver::Config {

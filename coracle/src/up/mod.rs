@@ -14,6 +14,7 @@ mod ready;
 mod run_file;
 mod signals;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,7 +51,8 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     // Installed before anything starts: a Ctrl-C during the start must stop in order too.
     let mut signals = signals::Signals::install()?;
     let listeners = Listeners::bind(options).await?;
-    let host = host_names(options);
+    let node_address = advertised_address(options.bind_address);
+    let host = host_names(options, node_address);
     let pki = {
         let (directory, host) = (data_dir.pki(), host.clone());
         tokio::task::spawn_blocking(move || ClusterPki::ensure(&directory, &host))
@@ -61,7 +63,7 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let pki = pki.context("cannot prepare the certificates")?;
 
     let Listeners { apiserver, kubelet, etcd } = listeners;
-    let cluster = ControlPlane::start(options, apiserver, etcd, store.clone(), &pki).await?;
+    let cluster = ControlPlane::start(node_address, apiserver, etcd, store.clone(), &pki).await?;
     let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki, &host).await?;
     let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
     let outcome = tokio::select! {
@@ -114,10 +116,10 @@ impl Urls {
     }
 }
 
-fn host_names(options: &Options) -> HostNames {
+fn host_names(options: &Options, node_address: IpAddr) -> HostNames {
     HostNames {
         node_name: node::host_name(),
-        addresses: vec![options.bind_address, advertised_address(options.bind_address)],
+        addresses: vec![options.bind_address, node_address],
         service_address: control_plane::first_service_address(),
     }
 }

@@ -7,10 +7,7 @@ use kubelet_lite::RuntimeKind;
 
 use crate::exit::Usage;
 
-/// Start a cluster in this process and run it until Ctrl-C
-///
-/// Prints `ready in …` and an `export KUBECONFIG=…` line once kubectl can use it. The data
-/// directory keeps everything: the same directory brings the same cluster back.
+/// What `coracle up` is told. Its help text stands with the command, in `cli.rs`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Where the cluster lives [default: /var/lib/coracle for root, else $XDG_DATA_HOME/coracle]

@@ -38,7 +38,7 @@ async fn is_ready(accounts: &Api<ServiceAccount>, api: &Api<Node>, nodes: &Nodes
     if !matches!(accounts.get_opt("default").await, Ok(Some(_))) {
         return false;
     }
-    // The last to register stands for all: they start in order, each on its own.
+    // The last to start comes first: it is the likeliest not to be ready yet.
     for name in nodes.names().rev() {
         match api.get_opt(name).await {
             Ok(Some(node)) if node_is_ready(&node) => {}

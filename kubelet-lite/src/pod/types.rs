@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use api::object::drop_nulls;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::{self, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -43,17 +44,6 @@ impl<'de> Deserialize<'de> for Pod {
         drop_nulls(&mut value);
         let fields = Fields::deserialize(value).map_err(de::Error::custom)?;
         Ok(Self { metadata: fields.metadata, spec: fields.spec, status: fields.status })
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
