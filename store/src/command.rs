@@ -5,10 +5,15 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::alarm::{Alarm, AlarmKind};
+use crate::auth;
 use crate::types::*;
 
 /// First byte of an encoded command. A member refuses to apply any other.
 const FORMAT: u8 = 1;
+
+/// First byte of an encoded command with an envelope.
+const FORMAT_ENVELOPE: u8 = 2;
 
 /// Deepest nesting of transactions that decodes, a bound on recursion. Above what 128 operations
 /// per transaction allow.
@@ -31,6 +36,60 @@ pub enum Command {
     LeaseRevoke {
         id: i64,
     },
+    Alarm {
+        raise: bool,
+        alarm: Alarm,
+    },
+    /// Boxed: rare, and much larger than the others would be.
+    Auth(Box<auth::Change>),
+}
+
+/// A command with what its proposer says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Told apart by its proposer, which waits for it to be applied here; 0 if nobody waits.
+    pub request_id: u64,
+    /// The revision of users and roles at which the proposer had this command permitted; 0 if
+    /// nothing needed permission.
+    pub auth_revision: u64,
+    pub command: Command,
+}
+
+impl From<Command> for Envelope {
+    fn from(command: Command) -> Self {
+        Self { request_id: 0, auth_revision: 0, command }
+    }
+}
+
+impl Envelope {
+    pub fn encode(&self) -> Bytes {
+        if self.request_id == 0 && self.auth_revision == 0 {
+            return self.command.encode();
+        }
+        let mut out = BytesMut::with_capacity(self.command.size_hint() + 16);
+        out.put_u8(FORMAT_ENVELOPE);
+        out.put_u64_le(self.request_id);
+        out.put_u64_le(self.auth_revision);
+        self.command.put(&mut out);
+        out.freeze()
+    }
+
+    /// Reads a command, with or without an envelope. Its keys and values share `encoded`'s memory,
+    /// unless it holds several puts: then one surviving value would keep the others alive, so they
+    /// are copied.
+    pub fn decode(encoded: Bytes) -> Result<Self, DecodeError> {
+        let mut input = Reader { input: encoded, copies: false };
+        let (request_id, auth_revision) = match input.u8()? {
+            FORMAT => (0, 0),
+            FORMAT_ENVELOPE => (input.u64()?, input.u64()?),
+            other => return Err(DecodeError::UnknownFormat(other)),
+        };
+        let command = input.command()?;
+        match input.input.len() {
+            0 => Ok(Self { request_id, auth_revision, command }),
+            surplus => Err(DecodeError::Surplus(surplus)),
+        }
+    }
 }
 
 /// An encoded command that this version cannot read.
@@ -42,6 +101,8 @@ pub enum DecodeError {
     UnknownFormat(u8),
     #[error("command has unknown tag {0}")]
     UnknownTag(u8),
+    #[error("command holds malformed data")]
+    Malformed,
     #[error("command nests transactions too deeply")]
     TooDeep,
     #[error("command is followed by {0} surplus bytes")]
@@ -52,18 +113,23 @@ impl Command {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.size_hint());
         out.put_u8(FORMAT);
+        self.put(&mut out);
+        out.freeze()
+    }
+
+    fn put(&self, out: &mut BytesMut) {
         match self {
             Self::Put(request) => {
                 out.put_u8(0);
-                put(&mut out, request);
+                put(out, request);
             }
             Self::DeleteRange(request) => {
                 out.put_u8(1);
-                delete(&mut out, request);
+                delete(out, request);
             }
             Self::Txn(request) => {
                 out.put_u8(2);
-                txn(&mut out, request);
+                txn(out, request);
             }
             Self::Compact { revision } => {
                 out.put_u8(3);
@@ -78,8 +144,21 @@ impl Command {
                 out.put_u8(5);
                 out.put_i64_le(*id);
             }
+            Self::Alarm { raise, alarm } => {
+                out.put_u8(6);
+                out.put_u8(u8::from(*raise));
+                out.put_u8(match alarm.kind {
+                    AlarmKind::NoSpace => 1,
+                    AlarmKind::Corrupt => 2,
+                });
+                out.put_u64_le(alarm.member_id);
+            }
+            Self::Auth(change) => {
+                out.put_u8(7);
+                let json = serde_json::to_vec(change).expect("a change is plain data");
+                bytes(out, &json);
+            }
         }
-        out.freeze()
     }
 
     fn size_hint(&self) -> usize {
@@ -99,30 +178,9 @@ impl Command {
             Self::DeleteRange(_)
             | Self::Compact { .. }
             | Self::LeaseGrant { .. }
-            | Self::LeaseRevoke { .. } => 4 * FIXED,
-        }
-    }
-
-    /// Reads a command. Its keys and values share `encoded`'s memory, unless it holds several
-    /// puts: then one surviving value would keep the others alive, so they are copied.
-    pub fn decode(encoded: Bytes) -> Result<Self, DecodeError> {
-        let mut input = Reader { input: encoded, copies: false };
-        match input.u8()? {
-            FORMAT => {}
-            other => return Err(DecodeError::UnknownFormat(other)),
-        }
-        let command = match input.u8()? {
-            0 => Self::Put(input.put()?),
-            1 => Self::DeleteRange(input.delete()?),
-            2 => Self::Txn(input.txn(0)?),
-            3 => Self::Compact { revision: input.i64()? },
-            4 => Self::LeaseGrant { id: input.i64()?, ttl: input.i64()? },
-            5 => Self::LeaseRevoke { id: input.i64()? },
-            tag => return Err(DecodeError::UnknownTag(tag)),
-        };
-        match input.input.len() {
-            0 => Ok(command),
-            surplus => Err(DecodeError::Surplus(surplus)),
+            | Self::LeaseRevoke { .. }
+            | Self::Alarm { .. }
+            | Self::Auth(_) => 4 * FIXED,
         }
     }
 }
@@ -259,6 +317,38 @@ impl Reader {
     fn i64(&mut self) -> Result<i64, DecodeError> {
         self.need(8)?;
         Ok(self.input.get_i64_le())
+    }
+
+    fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.need(8)?;
+        Ok(self.input.get_u64_le())
+    }
+
+    fn command(&mut self) -> Result<Command, DecodeError> {
+        Ok(match self.u8()? {
+            0 => Command::Put(self.put()?),
+            1 => Command::DeleteRange(self.delete()?),
+            2 => Command::Txn(self.txn(0)?),
+            3 => Command::Compact { revision: self.i64()? },
+            4 => Command::LeaseGrant { id: self.i64()?, ttl: self.i64()? },
+            5 => Command::LeaseRevoke { id: self.i64()? },
+            6 => self.alarm()?,
+            7 => {
+                let json = self.bytes()?;
+                Command::Auth(serde_json::from_slice(&json).map_err(|_| DecodeError::Malformed)?)
+            }
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        })
+    }
+
+    fn alarm(&mut self) -> Result<Command, DecodeError> {
+        let raise = self.u8()? != 0;
+        let kind = match self.u8()? {
+            1 => AlarmKind::NoSpace,
+            2 => AlarmKind::Corrupt,
+            tag => return Err(DecodeError::UnknownTag(tag)),
+        };
+        Ok(Command::Alarm { raise, alarm: Alarm { kind, member_id: self.u64()? } })
     }
 
     fn bytes(&mut self) -> Result<Bytes, DecodeError> {
@@ -435,13 +525,21 @@ mod tests {
             Command::Compact { revision: i64::MAX },
             Command::LeaseGrant { id: i64::MIN, ttl: 5 },
             Command::LeaseRevoke { id: 3 },
+            Command::Alarm {
+                raise: true,
+                alarm: Alarm { kind: AlarmKind::Corrupt, member_id: u64::MAX },
+            },
+            Command::Auth(Box::new(auth::Change::Disable)),
         ]
     }
 
     #[test]
     fn every_command_survives_the_round_trip() {
         for command in samples() {
-            assert_eq!(Command::decode(command.encode()), Ok(command));
+            let plain = Envelope::from(command.clone());
+            assert_eq!(Envelope::decode(command.encode()), Ok(plain.clone()));
+            let full = Envelope { request_id: 7, auth_revision: 9, ..plain };
+            assert_eq!(Envelope::decode(full.encode()), Ok(full));
         }
     }
 
@@ -450,7 +548,7 @@ mod tests {
         for command in samples() {
             let encoded = command.encode();
             for length in 0..encoded.len() {
-                assert!(Command::decode(encoded.slice(..length)).is_err(), "{command:?} {length}");
+                assert!(Envelope::decode(encoded.slice(..length)).is_err(), "{command:?} {length}");
             }
         }
     }
@@ -459,11 +557,11 @@ mod tests {
     fn surplus_and_unknown_formats_are_refused() {
         let mut encoded = Command::LeaseRevoke { id: 3 }.encode().to_vec();
         encoded.push(0);
-        assert_eq!(Command::decode(encoded.into()), Err(DecodeError::Surplus(1)));
+        assert_eq!(Envelope::decode(encoded.into()), Err(DecodeError::Surplus(1)));
         assert_eq!(
-            Command::decode(Bytes::from_static(&[9, 0])),
+            Envelope::decode(Bytes::from_static(&[9, 0])),
             Err(DecodeError::UnknownFormat(9))
         );
-        assert_eq!(Command::decode(Bytes::from_static(&[1, 9])), Err(DecodeError::UnknownTag(9)));
+        assert_eq!(Envelope::decode(Bytes::from_static(&[1, 9])), Err(DecodeError::UnknownTag(9)));
     }
 }

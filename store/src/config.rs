@@ -30,6 +30,90 @@ impl Default for WriteBehind {
     }
 }
 
+/// What a client presents to the peers it calls, asked anew for each connection, so that files may
+/// change under a running member.
+#[derive(Clone)]
+pub struct ClientTls(pub Arc<dyn Fn() -> Arc<rustls::ClientConfig> + Send + Sync>);
+
+/// What a listener presents and demands, asked anew for each connection.
+#[derive(Clone)]
+pub struct ServerTls(pub Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>);
+
+impl std::fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientTls")
+    }
+}
+
+impl std::fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServerTls")
+    }
+}
+
+impl From<Arc<rustls::ServerConfig>> for ServerTls {
+    fn from(config: Arc<rustls::ServerConfig>) -> Self {
+        Self(Arc::new(move || Arc::clone(&config)))
+    }
+}
+
+impl From<Arc<rustls::ClientConfig>> for ClientTls {
+    fn from(config: Arc<rustls::ClientConfig>) -> Self {
+        Self(Arc::new(move || Arc::clone(&config)))
+    }
+}
+
+/// A member as `--initial-cluster` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitialMember {
+    pub name: String,
+    pub peer_urls: Vec<String>,
+}
+
+/// `--initial-cluster-state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitialState {
+    /// The named members found a cluster together.
+    #[default]
+    New,
+    /// The member was added to a running cluster (`member add`) and joins it now.
+    Existing,
+}
+
+/// How a member finds the others, and how it waits for them. Matters to a member of a cluster;
+/// where `initial` is empty the member founds a cluster of its own.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The founding members, this one among them. Only read by the first start.
+    pub initial: Vec<InitialMember>,
+    pub state: InitialState,
+    /// Mixed into ids, so that clusters founded with the same URLs stay apart.
+    pub token: String,
+    pub heartbeat_interval: Duration,
+    /// How long a follower waits for a heartbeat before it stands for election.
+    pub election_timeout: Duration,
+    pub pre_vote: bool,
+    /// Starts as the only member with the data that is there, and forgets the others.
+    pub force_new: bool,
+    /// `None` calls peers without TLS.
+    pub peer_tls: Option<ClientTls>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            initial: Vec::new(),
+            state: InitialState::New,
+            token: "etcd-cluster".into(),
+            heartbeat_interval: Duration::from_millis(100),
+            election_timeout: Duration::from_secs(1),
+            pre_vote: true,
+            force_new: false,
+            peer_tls: None,
+        }
+    }
+}
+
 /// Settings of [`crate::Embedded::open`].
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -39,6 +123,7 @@ pub struct Config {
     pub name: String,
     pub client_urls: Vec<String>,
     pub peer_urls: Vec<String>,
+    pub cluster: Cluster,
     /// Greatest encoded size of one write.
     pub max_request_bytes: usize,
     /// Greatest number of compares or operations in a transaction.
@@ -60,6 +145,7 @@ impl Default for Config {
             name: "default".into(),
             client_urls: Vec::new(),
             peer_urls: Vec::new(),
+            cluster: Cluster::default(),
             max_request_bytes: DEFAULT_MAX_REQUEST_BYTES,
             max_txn_ops: DEFAULT_MAX_TXN_OPS,
             wal_segment_bytes: SEGMENT_BYTES,

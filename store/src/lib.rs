@@ -1,5 +1,7 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
+mod alarm;
+mod auth;
 mod behind;
 mod care;
 mod clock;
@@ -26,9 +28,10 @@ mod types;
 mod wal;
 mod watch;
 
+pub use alarm::{Alarm, AlarmKind, Alarms};
 pub use care::KvHash;
 pub use clock::{Clock, Instant, TokioClock};
-pub use config::{Config, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_TXN_OPS, WriteBehind};
+pub use config::*;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use embedded::Embedded;
 pub use embedded_store::ETCD_VERSION;

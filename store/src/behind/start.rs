@@ -110,7 +110,7 @@ fn read_leases(engine: &dyn Engine) -> io::Result<BTreeMap<i64, i64>> {
 pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<Option<Held>> {
     let Some(reach) = read_reach(engine, identity)? else { return Ok(None) };
     let meta = reach.meta;
-    let mut rebuild = Rebuild::new(meta.revision, reach.folded);
+    let mut rebuild = Rebuild::new(meta.revision, reach.folded, meta.side.clone());
     let leases = read_leases(engine)?;
     leases.iter().for_each(|(id, ttl)| rebuild.lease(*id, *ttl));
     each(engine, b'b', |_, value| match read_item(value) {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::compare;
 use super::machine::seal;
 use super::range::evaluate;
-use super::state::{Change, Changes, Lease, State, value_before};
+use super::state::{Change, Changes, Lease, Side, State, value_before};
 use crate::error::Error;
 use crate::types::*;
 
@@ -179,6 +179,10 @@ impl<'a> Batch<'a> {
     pub(super) fn compact(&mut self, revision: i64) -> Result<Header, Error> {
         self.state.compact(revision)?;
         Ok(self.header())
+    }
+
+    pub(super) fn side_mut(&mut self) -> &mut Side {
+        Arc::make_mut(&mut self.state.side)
     }
 
     pub(super) fn insert_lease(&mut self, id: i64, lease: Lease) {

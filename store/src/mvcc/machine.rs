@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::apply::Batch;
 use super::state::{Change, Changes, Lease, State};
+use crate::alarm::Alarm;
+use crate::auth;
 use crate::command::Command;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -77,6 +79,8 @@ impl Machine {
             Command::Compact { revision } => batch.compact(revision).map(Reply::Header),
             Command::LeaseGrant { id, ttl } => batch.grant(id, ttl).map(Reply::LeaseGranted),
             Command::LeaseRevoke { id } => batch.revoke(id).map(Reply::Header),
+            Command::Alarm { raise, alarm } => Ok(Reply::Header(batch.alarm(raise, alarm))),
+            Command::Auth(change) => batch.auth(*change).map(Reply::Header),
         };
         let changes = batch.finish();
         self.state.sweep(SWEEP_REVISIONS);
@@ -104,6 +108,21 @@ impl Batch<'_> {
         let ttl = ttl.max(MIN_LEASE_TTL);
         self.insert_lease(id, Lease { ttl, ..Lease::default() });
         Ok(LeaseGranted { header: self.header(), id, ttl })
+    }
+
+    /// Raises an alarm or takes it back; either may have happened already.
+    fn alarm(&mut self, raise: bool, alarm: Alarm) -> Header {
+        let alarms = &mut self.side_mut().alarms;
+        let _changed = if raise { alarms.raise(alarm) } else { alarms.clear(alarm) };
+        self.header()
+    }
+
+    fn auth(&mut self, change: auth::Change) -> Result<Header, Error> {
+        // On a copy: a refused change leaves nothing behind.
+        let mut auth = self.state().side.auth.clone();
+        auth.apply(change)?;
+        self.side_mut().auth = auth;
+        Ok(self.header())
     }
 
     /// Removes a lease and deletes its keys, in key order and in one revision.

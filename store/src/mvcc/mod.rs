@@ -33,7 +33,7 @@ pub use check::{check_delete, check_put, check_txn, is_read_only};
 pub use machine::{Applied, Identity, Machine};
 pub use range::{read_only_txn, read_range};
 pub use rebuild::Rebuild;
-pub use state::{Changes, State};
+pub use state::{Changes, Side, State};
 
 #[cfg(test)]
 mod model_test;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::command::Command;
+use crate::command::{Command, Envelope};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::types::*;
@@ -106,6 +106,7 @@ impl Model {
                 self.compacted = *revision;
             }
             Command::LeaseGrant { id, .. } => return self.leases.insert(*id),
+            Command::Alarm { .. } | Command::Auth(_) => unreachable!("not generated"),
             Command::LeaseRevoke { id } => {
                 if !self.leases.remove(id) {
                     return false;
@@ -239,7 +240,7 @@ fn changes_agree(state: &State, model: &Model, first: i64) {
 
 /// Takes a state apart and puts it together, as snapshots do.
 fn rebuilt(state: &State) -> State {
-    let mut rebuild = Rebuild::new(state.revision, state.compacted);
+    let mut rebuild = Rebuild::new(state.revision, state.compacted, Side::clone(&state.side));
     state.leases().for_each(|(id, lease)| rebuild.lease(id, lease.ttl));
     state.base().for_each(|kv| rebuild.base(kv));
     for (revision, changes) in state.changes_from(state.compacted.max(0)) {
@@ -264,7 +265,7 @@ proptest! {
         for command in &commands {
             let before = model.revision();
             let accepted = model.apply(command);
-            let decoded = Command::decode(command.encode()).expect("a command survives encoding");
+            let decoded = Envelope::decode(command.encode()).expect("a command survives encoding").command;
             let applied = machine.apply(1, decoded);
             prop_assert_eq!(applied.reply.is_ok(), accepted, "{:?}", command);
             prop_assert_eq!(applied.changes.is_some(), model.revision() > before);

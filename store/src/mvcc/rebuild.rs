@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::state::{Change, Changes, Lease, State, value_before};
+use super::state::{Change, Changes, Lease, Side, State, value_before};
 use crate::types::*;
 
 impl State {
@@ -31,8 +31,9 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    pub fn new(revision: i64, compacted: i64) -> Self {
-        Self { state: State { revision, compacted, ..State::default() } }
+    pub fn new(revision: i64, compacted: i64, side: Side) -> Self {
+        let side = Arc::new(side);
+        Self { state: State { revision, compacted, side, ..State::default() } }
     }
 
     pub fn lease(&mut self, id: i64, ttl: i64) {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet};
+use serde::{Deserialize, Serialize};
 
+use crate::alarm::Alarms;
+use crate::auth::Auth;
 use crate::error::Error;
 use crate::types::*;
 
@@ -106,6 +109,15 @@ pub struct State {
     pub(super) leases: OrdMap<i64, Arc<Lease>>,
     /// Bytes of live keys and values.
     pub(super) live_bytes: u64,
+    /// What is replicated beside the keys. Changes of it consume no revision.
+    pub side: Arc<Side>,
+}
+
+/// The replicated facts that are no keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    pub alarms: Alarms,
+    pub auth: Auth,
 }
 
 impl Default for State {
@@ -118,6 +130,7 @@ impl Default for State {
             history: OrdMap::new(),
             leases: OrdMap::new(),
             live_bytes: 0,
+            side: Arc::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use openraft::type_config::alias::SnapshotOf;
 use openraft::{EntryPayload, OptionalSend};
 
 use super::types::*;
-use crate::command::Command;
+use crate::command::{Command, Envelope};
 use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
 use crate::reply::Reply;
@@ -163,8 +163,9 @@ impl StateMachine {
             }
             EntryPayload::Normal(Proposal(encoded)) => {
                 self.since_snapshot.bytes += encoded.len() as u64;
-                let command = Command::decode(encoded)
+                let envelope = Envelope::decode(encoded)
                     .map_err(|error| io::Error::other(format!("entry {log_id}: {error}")))?;
+                let command = envelope.command;
                 Answer::Command(self.apply_command(term_of(&log_id), command, pending))
             }
         };
@@ -189,7 +190,9 @@ impl StateMachine {
             | Command::DeleteRange(_)
             | Command::Txn(_)
             | Command::Compact { .. }
-            | Command::LeaseGrant { .. } => None,
+            | Command::LeaseGrant { .. }
+            | Command::Alarm { .. }
+            | Command::Auth(_) => None,
         };
         let Applied { reply, changes } = self.machine.apply(term, command);
         if let Some(changes) = changes {

@@ -62,7 +62,7 @@ pub(crate) fn load(path: &Path, check_hash: bool) -> Result<Loaded, SnapshotErro
             let item = take_item(&mut rest).ok_or_else(|| input.corrupt("an item is malformed"))?;
             match item {
                 Item::Meta(found) if meta.is_none() => {
-                    rebuild = Rebuild::new(found.revision, found.compacted);
+                    rebuild = Rebuild::new(found.revision, found.compacted, found.side.clone());
                     meta = Some(found);
                 }
                 Item::Meta(_) => return Err(input.corrupt("meta data appear twice")),

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 
-use crate::mvcc::{Identity, State};
+use crate::mvcc::{Identity, Side, State};
 use crate::raft::types::{SnapshotMeta, StoredMembership, log_id, term_of};
 use crate::types::*;
 
@@ -35,6 +35,8 @@ pub(crate) struct Meta {
     pub(crate) keys: u64,
     /// The etcd version whose behaviour the writer served.
     pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) side: Side,
 }
 
 impl Meta {
@@ -48,6 +50,7 @@ impl Meta {
             compacted: state.compacted,
             keys: state.key_count() as u64,
             version: crate::ETCD_VERSION.to_owned(),
+            side: Side::clone(&state.side),
         }
     }
 
