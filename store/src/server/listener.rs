@@ -1,102 +1,182 @@
-//! The client and the peer port: mutual TLS, gRPC and HTTP on one socket.
+//! Listeners: sockets in, requests out. One loop accepts for one socket; TLS where the socket asks
+//! for it, gRPC and HTTP/1 and HTTP/2 (h2c by prior knowledge) told apart by their first bytes.
+//!
+//! What a peer can hold without paying for it is bounded: handshakes under way, connections, the
+//! time until the first byte and until the head of an HTTP/1 request is there. HTTP/2 connections
+//! are pinged as etcd pings them, so that half-open ones go away.
+//!
+//! TLS configurations are asked for anew at each handshake: files may change under a running
+//! server. Rejected: a watcher of files that swaps the configuration, for it wakes an idle process
+//! and misses what is swapped by renaming a directory.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use store_proto::etcdserverpb::cluster_server::ClusterServer;
-use store_proto::etcdserverpb::kv_server::KvServer;
-use store_proto::etcdserverpb::lease_server::LeaseServer;
-use store_proto::etcdserverpb::maintenance_server::MaintenanceServer;
-use store_proto::etcdserverpb::watch_server::WatchServer;
-use store_proto::health::health_server::HealthServer;
-use tokio::net::{TcpListener, TcpStream};
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tower::ServiceExt;
 
-use super::cluster::ClusterService;
-use super::grpc_counts::{self, GrpcCounts};
-use super::health::HealthService;
+use super::routes::ClientRoutes;
 use super::http;
-use super::kv::KvService;
-use super::lease::LeaseService;
-use super::maintenance::MaintenanceService;
-use super::watch::WatchService;
-use crate::{Embedded, Store};
+use crate::Embedded;
+use crate::config::ServerTls;
 
-/// etcd's request limit of 1.5 MiB, and room for the message around it.
-const MAX_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
-/// A client that does not finish its handshake in this time is dropped.
+/// A client that does not finish its handshake in this time is dropped, as etcd does.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Handshakes under way on one listener. Each costs some 50 KB and a signature; who comes beyond
+/// waits in the kernel's queue.
+const MAX_HANDSHAKES: usize = 256;
+/// How long a connection may stay before its first byte, and a request's head before its end.
+/// etcd's `ReadHeaderTimeout`.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long open requests may go on once the listener stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Streams that one connection may have open, as etcd's default allows "very many".
-const MAX_STREAMS: u32 = 100_000;
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+/// File descriptors kept for the store itself, as etcd keeps them.
+const RESERVED_DESCRIPTORS: u64 = 150;
+/// Connections of one listener where the system sets no limit of descriptors.
+const MAX_CONNECTIONS: u64 = 1 << 20;
 
-/// Serves etcd clients until `shutdown`. `tls` decides who may come in.
+/// What a listener demands of those who come.
+#[derive(Clone, Debug)]
+pub enum Security {
+    Plain,
+    Tls(ServerTls),
+}
+
+impl From<ServerTls> for Security {
+    fn from(tls: ServerTls) -> Self {
+        Self::Tls(tls)
+    }
+}
+
+impl From<Arc<ServerConfig>> for Security {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self::Tls(config.into())
+    }
+}
+
+/// A bound socket.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+/// The certificates that the client of a connection presented and that were verified, its own
+/// first. In the extensions of every request of such a connection.
+#[derive(Clone, Debug)]
+pub struct PeerCertificates(pub Arc<[CertificateDer<'static>]>);
+
+/// Pings on idle HTTP/2 connections; who does not answer within `timeout` is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    pub interval: Duration,
+    pub timeout: Duration,
+}
+
+/// What one connection may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Streams that one connection may have open.
+    pub max_streams: u32,
+    /// `None` never pings.
+    pub keepalive: Option<Keepalive>,
+}
+
+impl Default for ConnectionLimits {
+    /// etcd's: any number of streams, a ping after two hours, 20 s to answer.
+    fn default() -> Self {
+        Self {
+            max_streams: u32::MAX,
+            keepalive: Some(Keepalive {
+                interval: Duration::from_secs(2 * 60 * 60),
+                timeout: Duration::from_secs(20),
+            }),
+        }
+    }
+}
+
+/// Serves etcd clients on one socket until `shutdown`. For several sockets make the
+/// [`ClientRoutes`] once and [`serve`] them on each.
 pub async fn serve_clients(
     store: Arc<Embedded>,
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    listener: impl Into<Listener>,
+    security: impl Into<Security>,
     shutdown: CancellationToken,
 ) {
-    let face: Arc<dyn Store> = store.clone();
-    let routes = Routes::new(
-        KvServer::new(KvService(face.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
-    )
-    .add_service(
-        WatchServer::new(WatchService::new(face.clone(), shutdown.clone()))
-            .max_decoding_message_size(MAX_MESSAGE_BYTES),
-    )
-    .add_service(LeaseServer::new(LeaseService(face.clone())))
-    .add_service(ClusterServer::new(ClusterService(face.clone())))
-    .add_service(MaintenanceServer::new(MaintenanceService(store.clone())))
-    .add_service(HealthServer::new(HealthService(face.clone())));
-    let counts = Arc::new(GrpcCounts::default());
-    let counting = axum::middleware::from_fn_with_state(counts.clone(), grpc_counts::count);
-    let router = routes
-        .into_axum_router()
-        .layer(counting)
-        .merge(http::router(face))
-        .merge(http::metrics_router(store, counts));
-    serve(router, listener, tls, shutdown).await;
+    let routes = ClientRoutes::new(store, shutdown.clone());
+    serve(routes.all(), listener, security, ConnectionLimits::default(), shutdown).await;
 }
 
-/// Serves peers until `shutdown`: today what they may ask over HTTP, for there is one member.
+/// Serves the other members until `shutdown`.
 pub async fn serve_peers(
     store: Arc<Embedded>,
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    listener: impl Into<Listener>,
+    security: impl Into<Security>,
     shutdown: CancellationToken,
 ) {
-    serve(http::peer_router(store), listener, tls, shutdown).await;
+    let router = http::peer_router(store);
+    serve(router, listener, security, ConnectionLimits::default(), shutdown).await;
 }
 
-async fn serve(
+/// Serves `router` on one socket until `shutdown`; then open requests have [`DRAIN_TIMEOUT`].
+pub async fn serve(
     router: Router,
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    listener: impl Into<Listener>,
+    security: impl Into<Security>,
+    limits: ConnectionLimits,
     shutdown: CancellationToken,
 ) {
-    let acceptor = TlsAcceptor::from(tls);
-    let graceful = GracefulShutdown::new();
+    let server = Arc::new(Server {
+        router,
+        security: security.into(),
+        builder: builder(limits),
+        handshakes: Semaphore::new(MAX_HANDSHAKES),
+    });
+    let (listener, graceful) = (listener.into(), GracefulShutdown::new());
+    let connections = Arc::new(Semaphore::new(connection_limit()));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((socket, _)) => {
-                let (acceptor, router) = (acceptor.clone(), router.clone());
-                tokio::spawn(connection(socket, acceptor, router, graceful.watcher()));
+            Ok((socket, permit)) => {
+                let (server, watcher) = (Arc::clone(&server), graceful.watcher());
+                tokio::spawn(async move {
+                    server.connection(socket, watcher).await;
+                    drop(permit);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -104,29 +184,156 @@ async fn serve(
             }
         }
     }
+    drop(listener);
     // Connections past the drain time end with the process.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
 }
 
-async fn connection(
-    socket: TcpStream,
-    acceptor: TlsAcceptor,
-    router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    // Small answers should not wait for more to send.
-    let _ = socket.set_nodelay(true);
-    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket));
-    let stream = match handshake.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake refused"),
-        Err(_) => return tracing::debug!("TLS handshake took too long"),
+/// The next connection, once there is room for one.
+async fn accept(
+    listener: &Listener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(Box<dyn Socket>, OwnedSemaphorePermit)> {
+    let room = Arc::clone(connections).acquire_owned().await;
+    let permit = room.expect("nobody closes the semaphore");
+    let socket: Box<dyn Socket> = match listener {
+        Listener::Tcp(listener) => {
+            let (socket, _) = listener.accept().await?;
+            // Small answers should not wait for more to send.
+            let _ = socket.set_nodelay(true);
+            Box::new(socket)
+        }
+        Listener::Unix(listener) => Box::new(listener.accept().await?.0),
     };
+    Ok((socket, permit))
+}
+
+/// What the limit of file descriptors leaves for connections.
+fn connection_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let room = limit.unwrap_or(MAX_CONNECTIONS).min(MAX_CONNECTIONS);
+    usize::try_from(room.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
+}
+
+fn builder(limits: ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http2().max_concurrent_streams(MAX_STREAMS);
-    let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "connection ended");
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new()).max_concurrent_streams(limits.max_streams);
+    if let Some(Keepalive { interval, timeout }) = limits.keepalive {
+        http2.keep_alive_interval(interval).keep_alive_timeout(timeout);
+    }
+    builder
+}
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+
+/// What all connections of a listener share.
+struct Server {
+    router: Router,
+    security: Security,
+    builder: auto::Builder<TokioExecutor>,
+    handshakes: Semaphore,
+}
+
+impl Server {
+    async fn connection(&self, socket: Box<dyn Socket>, watcher: Watcher) {
+        let (socket, certificates) = match &self.security {
+            Security::Plain => (socket, None),
+            Security::Tls(tls) => match self.handshake(socket, tls).await {
+                Ok(secured) => secured,
+                Err(error) => return tracing::debug!(%error, "TLS handshake refused"),
+            },
+        };
+        let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
+            if let Some(certificates) = &certificates {
+                request.extensions_mut().insert(certificates.clone());
+            }
+            request
+        });
+        let io = TokioIo::new(Impatient::new(socket));
+        let connection = self.builder.serve_connection(io, TowerToHyperService::new(service));
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+
+    async fn handshake(
+        &self,
+        socket: Box<dyn Socket>,
+        tls: &ServerTls,
+    ) -> io::Result<(Box<dyn Socket>, Option<PeerCertificates>)> {
+        let _permit = self.handshakes.acquire().await.expect("nobody closes the semaphore");
+        let acceptor = TlsAcceptor::from((tls.0)());
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket));
+        let stream = handshake.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let certificates = stream.get_ref().1.peer_certificates();
+        let certificates = certificates.map(|chain| {
+            let chain = chain.iter().map(|certificate| certificate.clone().into_owned());
+            PeerCertificates(chain.collect())
+        });
+        Ok((Box::new(stream), certificates))
+    }
+}
+
+/// A socket whose first byte must come within [`HEAD_TIMEOUT`]; from then on HTTP's own limits
+/// hold.
+struct Impatient<S> {
+    socket: S,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Impatient<S> {
+    fn new(socket: S) -> Self {
+        Self { socket, deadline: Some(Box::pin(tokio::time::sleep(HEAD_TIMEOUT))) }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let Some(deadline) = &mut self.deadline else { return read };
+        if read.is_ready() {
+            self.deadline = None;
+            return read;
+        }
+        ready!(deadline.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }

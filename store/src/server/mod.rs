@@ -17,6 +17,7 @@ mod listener;
 mod maintenance;
 mod metrics;
 mod range_stream;
+mod routes;
 #[cfg(test)]
 mod services_test;
 mod snapshot;
@@ -25,4 +26,8 @@ mod status;
 pub(crate) mod testing;
 mod watch;
 
-pub use listener::{serve_clients, serve_peers};
+pub use listener::{
+    ConnectionLimits, Keepalive, Listener, PeerCertificates, Security, serve, serve_clients,
+    serve_peers,
+};
+pub use routes::ClientRoutes;
