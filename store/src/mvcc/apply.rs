@@ -72,12 +72,12 @@ impl<'a> Batch<'a> {
     }
 
     fn check_put(&self, request: &PutRequest) -> Result<(), Error> {
+        if request.lease != 0 && self.state.lease(request.lease).is_none() {
+            return Err(Error::LeaseNotFound);
+        }
         let keeps_something = request.ignore_value || request.ignore_lease;
         if keeps_something && self.state.get(&request.key).is_none() {
             return Err(Error::KeyNotFound);
-        }
-        if request.lease != 0 && self.state.lease(request.lease).is_none() {
-            return Err(Error::LeaseNotFound);
         }
         Ok(())
     }
