@@ -2,6 +2,11 @@
 
 #![allow(clippy::large_enum_variant)] // Generated code.
 
+mod codec;
+pub mod reflect;
+
+pub use codec::Codec;
+
 /// Keys, values and events.
 pub mod mvccpb {
     tonic::include_proto!("mvccpb");
@@ -10,6 +15,16 @@ pub mod mvccpb {
 /// The services and their messages.
 pub mod etcdserverpb {
     tonic::include_proto!("etcdserverpb");
+}
+
+/// Locks.
+pub mod v3lockpb {
+    tonic::include_proto!("v3lockpb");
+}
+
+/// Elections.
+pub mod v3electionpb {
+    tonic::include_proto!("v3electionpb");
 }
 
 /// gRPC health checking.
