@@ -12,6 +12,11 @@ pub mod mvccpb {
     tonic::include_proto!("mvccpb");
 }
 
+/// What users and roles are made of.
+pub mod authpb {
+    tonic::include_proto!("authpb");
+}
+
 /// The services and their messages.
 pub mod etcdserverpb {
     tonic::include_proto!("etcdserverpb");
