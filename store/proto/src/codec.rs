@@ -1,13 +1,24 @@
 //! Protobuf in gRPC frames, as tonic's own codec, with each frame allocated once.
 //!
-//! tonic's encoder starts with 8 KiB and doubles, which copies a large answer several times over.
-//! Here the buffer is made as large as the message says it is.
+//! tonic's codec takes 8 KiB for each call and each direction, and grows by doubling, which copies a
+//! large answer several times over. Here a buffer starts small, and is then made as large as the
+//! message says it is.
 
 use std::marker::PhantomData;
 
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+/// What a call starts with: enough for most requests and answers.
+const BUFFER_BYTES: usize = 256;
+
+/// Messages of a stream that are ready together travel together up to this size.
+const YIELD_BYTES: usize = 32 * 1024;
+
+fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
 
 /// Encodes `T`, decodes `U`.
 #[derive(Debug)]
@@ -52,6 +63,10 @@ impl<T: Message> Encoder for Writer<T> {
         item.encode_raw(buffer);
         Ok(())
     }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
+    }
 }
 
 /// Reads messages. Their bytes share the frame's memory.
@@ -65,5 +80,9 @@ impl<U: Message + Default> Decoder for Reader<U> {
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let malformed = |error: prost::DecodeError| Status::internal(error.to_string());
         Message::decode(buffer).map(Some).map_err(malformed)
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
     }
 }
