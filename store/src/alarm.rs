@@ -39,6 +39,10 @@ impl Alarms {
         self.0.iter().copied()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether any member has raised it.
     pub fn any(&self, kind: AlarmKind) -> bool {
         self.iter().any(|alarm| alarm.kind == kind)

@@ -36,12 +36,22 @@ pub enum Command {
     LeaseRevoke {
         id: i64,
     },
+    /// What leases have left, as the leader's clock has it.
+    LeaseCheckpoint(Vec<LeaseCheckpoint>),
     Alarm {
         raise: bool,
         alarm: Alarm,
     },
     /// Boxed: rare, and much larger than the others would be.
     Auth(Box<auth::Change>),
+}
+
+/// What one lease has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseCheckpoint {
+    pub id: i64,
+    /// Seconds; 0 is all that was granted.
+    pub remaining_ttl: i64,
 }
 
 /// A command with what its proposer says of it.
@@ -158,6 +168,15 @@ impl Command {
                 let json = serde_json::to_vec(change).expect("a change is plain data");
                 bytes(out, &json);
             }
+            Self::LeaseCheckpoint(checkpoints) => {
+                out.put_u8(8);
+                let count = u32::try_from(checkpoints.len());
+                out.put_u32_le(count.expect("checkpoints come in small batches"));
+                for checkpoint in checkpoints {
+                    out.put_i64_le(checkpoint.id);
+                    out.put_i64_le(checkpoint.remaining_ttl);
+                }
+            }
         }
     }
 
@@ -175,6 +194,7 @@ impl Command {
                 });
                 FIXED + txn.compare.len() * 3 * FIXED + sizes.sum::<usize>()
             }
+            Self::LeaseCheckpoint(checkpoints) => FIXED + 16 * checkpoints.len(),
             Self::DeleteRange(_)
             | Self::Compact { .. }
             | Self::LeaseGrant { .. }
@@ -336,6 +356,14 @@ impl Reader {
             7 => {
                 let json = self.bytes()?;
                 Command::Auth(serde_json::from_slice(&json).map_err(|_| DecodeError::Malformed)?)
+            }
+            8 => {
+                let checkpoint = |input: &mut Self| -> Result<LeaseCheckpoint, DecodeError> {
+                    Ok(LeaseCheckpoint { id: input.i64()?, remaining_ttl: input.i64()? })
+                };
+                let count = self.count()?;
+                let checkpoints = (0..count).map(|_| checkpoint(self)).collect::<Result<_, _>>()?;
+                Command::LeaseCheckpoint(checkpoints)
             }
             tag => return Err(DecodeError::UnknownTag(tag)),
         })
@@ -530,6 +558,7 @@ mod tests {
                 alarm: Alarm { kind: AlarmKind::Corrupt, member_id: u64::MAX },
             },
             Command::Auth(Box::new(auth::Change::Disable)),
+            Command::LeaseCheckpoint(vec![LeaseCheckpoint { id: -3, remaining_ttl: 7 }; 2]),
         ]
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::care;
 use crate::clock::{Clock, TokioClock};
 use crate::disk::{Disk, OsDisk};
 use crate::wal::SEGMENT_BYTES;
@@ -134,6 +135,8 @@ pub struct Config {
     /// loses what was acknowledged shortly before.
     pub fsync: bool,
     pub write_behind: WriteBehind,
+    /// The store's care of itself: compaction, quota, checks.
+    pub care: care::Settings,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
 }
@@ -151,6 +154,7 @@ impl Default for Config {
             wal_segment_bytes: SEGMENT_BYTES,
             fsync: true,
             write_behind: WriteBehind::default(),
+            care: care::Settings::default(),
             clock: TokioClock::shared(),
             disk: OsDisk::shared(),
         }

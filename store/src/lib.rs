@@ -3,7 +3,7 @@
 mod alarm;
 mod auth;
 mod behind;
-mod care;
+pub mod care;
 mod clock;
 mod command;
 mod config;

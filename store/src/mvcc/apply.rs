@@ -189,6 +189,12 @@ impl<'a> Batch<'a> {
         self.state.leases.insert(id, Arc::new(lease));
     }
 
+    pub(super) fn note_remaining(&mut self, id: i64, remaining_ttl: i64) {
+        if let Some(lease) = self.state.leases.get_mut(&id) {
+            Arc::make_mut(lease).remaining_ttl = remaining_ttl.clamp(0, lease.ttl);
+        }
+    }
+
     pub(super) fn remove_lease(&mut self, id: i64) -> Option<Arc<Lease>> {
         self.state.leases.remove(&id)
     }

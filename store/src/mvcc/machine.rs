@@ -6,7 +6,8 @@ use super::apply::Batch;
 use super::state::{Change, Changes, Lease, State};
 use crate::alarm::Alarm;
 use crate::auth;
-use crate::command::Command;
+use crate::care::quota;
+use crate::command::{Command, LeaseCheckpoint};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::types::*;
@@ -24,9 +25,9 @@ impl Identity {
     }
 }
 
-/// Shortest lease granted: what etcd's default election timeout of 1 s makes of it
-/// (`ceil(1.5 s)`).
-pub const MIN_LEASE_TTL: i64 = 2;
+/// Shortest lease that can be. Proposers raise what is shorter than their election timeout allows
+/// ([`crate::lease::min_ttl`]); here it must not depend on a member's settings.
+pub const MIN_LEASE_TTL: i64 = 1;
 
 /// Longest lease granted, in seconds, as in etcd.
 pub const MAX_LEASE_TTL: i64 = 9_000_000_000;
@@ -72,19 +73,33 @@ impl Machine {
     pub fn apply(&mut self, term: u64, command: Command) -> Applied {
         let header = self.identity.header(self.state.revision, term);
         let mut batch = Batch::new(&mut self.state, header);
-        let reply = match command {
-            Command::Put(request) => batch.put(request).map(Reply::Put),
-            Command::DeleteRange(request) => Ok(Reply::DeleteRange(batch.delete_range(&request))),
-            Command::Txn(txn) => apply_txn(&mut batch, &txn).map(Reply::Txn),
-            Command::Compact { revision } => batch.compact(revision).map(Reply::Header),
-            Command::LeaseGrant { id, ttl } => batch.grant(id, ttl).map(Reply::LeaseGranted),
-            Command::LeaseRevoke { id } => batch.revoke(id).map(Reply::Header),
-            Command::Alarm { raise, alarm } => Ok(Reply::Header(batch.alarm(raise, alarm))),
-            Command::Auth(change) => batch.auth(*change).map(Reply::Header),
+        let reply = match quota::permit(&batch.state().side.alarms, &command) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => perform(&mut batch, command),
         };
         let changes = batch.finish();
         self.state.sweep(SWEEP_REVISIONS);
         Applied { reply, changes }
+    }
+
+    /// Frees up to `limit` revisions that compaction has passed. Nobody can tell: members may do so
+    /// whenever they like.
+    pub fn sweep(&mut self, limit: usize) {
+        self.state.sweep(limit);
+    }
+}
+
+fn perform(batch: &mut Batch<'_>, command: Command) -> Result<Reply, Error> {
+    match command {
+        Command::Put(request) => batch.put(request).map(Reply::Put),
+        Command::DeleteRange(request) => Ok(Reply::DeleteRange(batch.delete_range(&request))),
+        Command::Txn(txn) => apply_txn(batch, &txn).map(Reply::Txn),
+        Command::Compact { revision } => batch.compact(revision).map(Reply::Header),
+        Command::LeaseGrant { id, ttl } => batch.grant(id, ttl).map(Reply::LeaseGranted),
+        Command::LeaseRevoke { id } => batch.revoke(id).map(Reply::Header),
+        Command::Alarm { raise, alarm } => Ok(Reply::Header(batch.alarm(raise, alarm))),
+        Command::Auth(change) => batch.auth(*change).map(Reply::Header),
+        Command::LeaseCheckpoint(checkpoints) => Ok(Reply::Header(batch.checkpoint(&checkpoints))),
     }
 }
 
@@ -108,6 +123,14 @@ impl Batch<'_> {
         let ttl = ttl.max(MIN_LEASE_TTL);
         self.insert_lease(id, Lease { ttl, ..Lease::default() });
         Ok(LeaseGranted { header: self.header(), id, ttl })
+    }
+
+    /// Notes what leases have left. One that is gone has nothing to note, which is no error.
+    fn checkpoint(&mut self, checkpoints: &[LeaseCheckpoint]) -> Header {
+        for checkpoint in checkpoints {
+            self.note_remaining(checkpoint.id, checkpoint.remaining_ttl);
+        }
+        self.header()
     }
 
     /// Raises an alarm or takes it back; either may have happened already.

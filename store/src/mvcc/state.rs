@@ -23,6 +23,8 @@ const KEY_OVERHEAD: u64 = 160;
 pub struct Lease {
     /// Seconds granted.
     pub ttl: i64,
+    /// Seconds left at the last checkpoint; 0: all of them.
+    pub remaining_ttl: i64,
     pub keys: OrdSet<Bytes>,
 }
 

@@ -191,6 +191,7 @@ impl StateMachine {
             | Command::Txn(_)
             | Command::Compact { .. }
             | Command::LeaseGrant { .. }
+            | Command::LeaseCheckpoint(_)
             | Command::Alarm { .. }
             | Command::Auth(_) => None,
         };

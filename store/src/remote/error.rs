@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use crate::error::Error;
 
 /// Every refusal that has words of its own.
-const REFUSALS: [Error; 17] = [
+const REFUSALS: [Error; 18] = [
     Error::Compacted { compact_revision: 0 },
     Error::FutureRevision { current_revision: 0 },
     Error::EmptyKey,
@@ -19,6 +19,7 @@ const REFUSALS: [Error; 17] = [
     Error::LeaseExists,
     Error::LeaseTtlTooLarge,
     Error::NoSpace,
+    Error::Corrupt,
     Error::NoLeader,
     Error::LeaderChanged,
     Error::TimedOut,

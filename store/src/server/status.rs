@@ -20,6 +20,7 @@ impl From<Error> for Status {
             Error::LeaseNotFound => Code::NotFound,
             Error::LeaseExists => Code::FailedPrecondition,
             Error::NoSpace => Code::ResourceExhausted,
+            Error::Corrupt => Code::DataLoss,
             Error::NoLeader | Error::LeaderChanged | Error::TimedOut | Error::Stopped => {
                 Code::Unavailable
             }

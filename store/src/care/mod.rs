@@ -1,0 +1,19 @@
+//! The store's care of itself: what runs without anyone asking, and what there is to measure.
+//!
+//! Each concern is a pure decision, table-tested, and a small task that performs it. Nothing here
+//! wakes a member that is idle and alone: tasks with an interval run only where they are
+//! configured, all others wait to be told.
+
+mod compactor;
+mod defragment;
+mod hashes;
+mod measures;
+mod proposals;
+pub(crate) mod quota;
+mod settings;
+
+pub use hashes::KvHash;
+pub use settings::*;
+
+pub(crate) use measures::Measures;
+pub(crate) use proposals::Proposals;
