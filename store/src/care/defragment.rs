@@ -1,0 +1,34 @@
+//! Gives disk back on demand.
+
+use std::time::Duration;
+
+use crate::embedded::Embedded;
+use crate::error::Error;
+
+/// A snapshot that was being taken when defragmentation began may be too old; then another is
+/// asked for, so many times at most.
+const SNAPSHOT_ATTEMPTS: usize = 10;
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(6);
+
+impl Embedded {
+    /// Gives disk back: takes a snapshot of the present and drops the log before it. Requests go
+    /// on meanwhile. Returns when the log is purged.
+    pub async fn defragment(&self) -> Result<(), Error> {
+        self.check_running()?;
+        let target = self.published.applied_index();
+        for _ in 0..SNAPSHOT_ATTEMPTS {
+            let triggered = self.raft.trigger().snapshot().await;
+            triggered.map_err(|fatal| Error::Fatal { reason: fatal.to_string() })?;
+            let wait = self.raft.wait(Some(SNAPSHOT_PATIENCE));
+            let purged = wait.metrics(
+                |metrics| metrics.purged.as_ref().is_some_and(|purged| purged.index >= target),
+                "the log is purged",
+            );
+            if purged.await.is_ok() {
+                return Ok(());
+            }
+            self.check_running()?;
+        }
+        Err(Error::TimedOut)
+    }
+}
