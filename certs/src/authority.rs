@@ -58,6 +58,11 @@ impl Authority {
         &self.pair.certificate
     }
 
+    #[cfg(test)]
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     /// Issues a leaf with a new key.
     pub fn issue(&self, leaf: &Leaf) -> Result<Pair, Error> {
         let key = new_key(&leaf.common_name)?;

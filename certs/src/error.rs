@@ -27,4 +27,18 @@ pub enum Error {
     Sign { subject: String, reason: String },
     #[error("unusable TLS material for {purpose}: {reason}")]
     Tls { purpose: &'static str, reason: String },
+    #[error("unexpected TLS cipher suite {name:?}")]
+    UnknownCipherSuite { name: String },
+    #[error("none of the cipher suites is one that this build takes: all are weak")]
+    NoCipherSuite,
+}
+
+impl Error {
+    /// The message with that of its source, for one line of a log.
+    pub(crate) fn with_source(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
 }

@@ -20,18 +20,29 @@
 //! missing, near its end, signed by another authority or lacks a name that it needs.
 
 mod authority;
+mod clients;
 mod cluster;
 mod error;
 mod files;
+mod from_files;
+#[cfg(test)]
+mod from_files_test;
 mod inspect;
 mod kubeconfig;
 mod leaf;
+mod protocol;
+mod self_signed;
 mod tls;
+mod watched;
 
 pub use authority::Authority;
+pub use clients::{Allowed, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
+pub use from_files::{ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
 pub use kubeconfig::kubeconfig;
 pub use leaf::{Leaf, Usage};
+pub use protocol::{Protocol, TlsVersion};
+pub use self_signed::self_signed;
 pub use tls::{ClientAuth, client_config, server_config};

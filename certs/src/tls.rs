@@ -64,7 +64,7 @@ pub fn client_config(ca: &str, pair: Option<&Pair>) -> Result<Arc<ClientConfig>,
     Ok(Arc::new(config))
 }
 
-fn roots(pem: &str) -> Result<RootCertStore, Error> {
+pub(crate) fn roots(pem: &str) -> Result<RootCertStore, Error> {
     let refuse = |reason: String| Error::Tls { purpose: "trusted authorities", reason };
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -74,13 +74,13 @@ fn roots(pem: &str) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
-fn chain(pair: &Pair) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn chain(pair: &Pair) -> Result<Vec<CertificateDer<'static>>, Error> {
     CertificateDer::pem_slice_iter(pair.certificate.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|error| Error::Tls { purpose: "a certificate chain", reason: error.to_string() })
 }
 
-fn key(pair: &Pair) -> Result<PrivateKeyDer<'static>, Error> {
+pub(crate) fn key(pair: &Pair) -> Result<PrivateKeyDer<'static>, Error> {
     PrivateKeyDer::from_pem_slice(pair.key.as_bytes())
         .map_err(|error| Error::Tls { purpose: "a private key", reason: error.to_string() })
 }
