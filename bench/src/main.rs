@@ -1,17 +1,19 @@
-//! Benchmarks of the whole binary, from outside.
+//! Benchmarks of the whole binary, from outside, and of its store beside a real etcd.
 //!
-//! `cargo run --release -p bench -- all` measures what `docs/benchmarks.md` lists. Every figure is a
-//! distribution over runs; machines are noisy, so quote medians.
+//! `cargo run --release -p bench -- all` and `… -- compare` measure what `docs/benchmarks.md` lists.
+//! Every figure is a distribution over runs; machines are noisy, so quote medians.
 
 mod api;
 mod cluster;
+mod kv;
 mod objects;
 mod pods;
 mod process;
 mod report;
 mod startup;
+mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -39,25 +41,53 @@ enum Command {
     Objects(objects::Options),
     /// All of the above with their defaults
     All,
+    /// Rows of the store's benchmark against any etcd v3 endpoint that runs already
+    Store(kv::Options),
+    /// The store beside a real etcd, each started in turn on the same disk: figures and ratios
+    Compare(kv::CompareOptions),
+    /// In process: the store's puts beside what its write-ahead log alone can take
+    Wal(kv::WalOptions),
+    /// A lone member of the store, for profiling
+    #[command(hide = true)]
+    Serve(kv::ServeOptions),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let Arguments { binary, command } = Arguments::parse();
-    let binary = std::path::absolute(&binary)?;
+    // The store's driver is one thread by intent: it shares the machine with the server.
+    let mut builder = match command {
+        Command::Store(_) | Command::Compare(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, run(&binary, command))
+}
+
+async fn run(binary: &Path, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Startup(options) => startup::run(&present(binary)?, &options).await,
+        Command::Pods(options) => pods::run(&present(binary)?, &options).await,
+        Command::Objects(options) => objects::run(&present(binary)?, &options).await,
+        Command::All => {
+            let binary = present(binary)?;
+            startup::run(&binary, &startup::Options::default()).await?;
+            pods::run(&binary, &pods::Options::default()).await?;
+            objects::run(&binary, &objects::Options::default()).await
+        }
+        Command::Store(options) => kv::run(&options).await,
+        Command::Compare(options) => kv::compare(&present(binary)?, &options).await,
+        Command::Wal(options) => kv::wal(&options).await,
+        Command::Serve(options) => kv::serve(options).await,
+    }
+}
+
+/// The binary, if it is there.
+fn present(binary: &Path) -> anyhow::Result<PathBuf> {
+    let binary = std::path::absolute(binary)?;
     anyhow::ensure!(
         binary.is_file(),
         "{} is missing: cargo build --release -p coracle",
         binary.display()
     );
-    match command {
-        Command::Startup(options) => startup::run(&binary, &options).await,
-        Command::Pods(options) => pods::run(&binary, &options).await,
-        Command::Objects(options) => objects::run(&binary, &options).await,
-        Command::All => {
-            startup::run(&binary, &startup::Options::default()).await?;
-            pods::run(&binary, &pods::Options::default()).await?;
-            objects::run(&binary, &objects::Options::default()).await
-        }
-    }
+    Ok(binary)
 }

@@ -40,7 +40,7 @@ pub use face::{Store, WATCH_CHANNEL_CAPACITY, Watcher};
 pub use open_error::OpenError;
 pub use remote::Remote;
 pub use types::*;
-pub use wal::WalError;
+pub use wal::{WalError, WalProbe};
 pub use watch::Progress;
 
 #[cfg(test)]

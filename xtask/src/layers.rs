@@ -38,7 +38,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         ],
     ),
     ("tests", &[]),
-    ("bench", &["store-proto"]),
+    ("bench", &["certs", "store", "store-proto"]),
     ("xtask", &[]),
 ];
 

@@ -18,12 +18,14 @@
 //! Rejected: raft-engine (72 crates), a log on sled (a tenth of the speed), growing files (a
 //! journal commit with each sync).
 
+mod probe;
 mod record;
 mod recovery;
 mod segment;
 mod sync_times;
 mod writer;
 
+pub use probe::WalProbe;
 pub use record::Record;
 pub use recovery::{WalError, recover};
 pub use sync_times::SyncTimes;
