@@ -24,6 +24,9 @@ pub enum Error {
     TooManyOps,
     #[error("etcdserver: request is too large")]
     RequestTooLarge,
+    /// More requests wait for the disk than are kept waiting.
+    #[error("etcdserver: too many requests")]
+    TooManyRequests,
     #[error("etcdserver: requested lease not found")]
     LeaseNotFound,
     #[error("etcdserver: lease already exists")]

@@ -1,24 +1,17 @@
 //! `etcdserverpb.Lease`.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use store_proto::etcdserverpb as pb;
 use store_proto::etcdserverpb::lease_server::Lease;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::access::{Access, Caller};
 use super::convert;
-use crate::{Header, Store};
+use crate::Store;
 
-pub(super) struct LeaseService(pub Arc<dyn Store>);
-
-impl LeaseService {
-    async fn header(&self) -> Result<Option<pb::ResponseHeader>, Status> {
-        let header: Header = self.0.status().await?.header;
-        Ok(convert::header(header))
-    }
-}
+pub(super) struct LeaseService(pub Access);
 
 #[tonic::async_trait]
 impl Lease for LeaseService {
@@ -26,8 +19,8 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseGrantRequest>,
     ) -> Result<Response<pb::LeaseGrantResponse>, Status> {
-        let request = request.into_inner();
-        let granted = self.0.lease_grant(request.id, request.ttl).await?;
+        let (caller, request) = Caller::of(request);
+        let granted = self.0.lease_grant(&caller, request.id, request.ttl).await?;
         Ok(Response::new(pb::LeaseGrantResponse {
             header: convert::header(granted.header),
             id: granted.id,
@@ -40,7 +33,8 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseRevokeRequest>,
     ) -> Result<Response<pb::LeaseRevokeResponse>, Status> {
-        let header = self.0.lease_revoke(request.into_inner().id).await?;
+        let (caller, request) = Caller::of(request);
+        let header = self.0.lease_revoke(&caller, request.id).await?;
         Ok(Response::new(pb::LeaseRevokeResponse { header: convert::header(header) }))
     }
 
@@ -52,7 +46,7 @@ impl Lease for LeaseService {
         &self,
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        let store = self.0.clone();
+        let store = self.0.store.clone();
         let answers = request.into_inner().then(move |request| {
             let store = store.clone();
             async move {
@@ -73,7 +67,7 @@ impl Lease for LeaseService {
         request: Request<pb::LeaseTimeToLiveRequest>,
     ) -> Result<Response<pb::LeaseTimeToLiveResponse>, Status> {
         let request = request.into_inner();
-        let lease = self.0.lease_time_to_live(request.id, request.keys).await?;
+        let lease = self.0.store.lease_time_to_live(request.id, request.keys).await?;
         Ok(Response::new(pb::LeaseTimeToLiveResponse {
             header: convert::header(lease.header),
             id: request.id,
@@ -87,9 +81,9 @@ impl Lease for LeaseService {
         &self,
         _request: Request<pb::LeaseLeasesRequest>,
     ) -> Result<Response<pb::LeaseLeasesResponse>, Status> {
-        let leases = self.0.leases().await?;
+        let leases = self.0.store.leases().await?;
         Ok(Response::new(pb::LeaseLeasesResponse {
-            header: self.header().await?,
+            header: self.0.header().await?,
             leases: leases.into_iter().map(|id| pb::LeaseStatus { id }).collect(),
         }))
     }

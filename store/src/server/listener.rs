@@ -32,8 +32,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::routes::ClientRoutes;
 use super::http;
+use super::routes::ClientRoutes;
 use crate::Embedded;
 use crate::config::ServerTls;
 
@@ -247,7 +247,9 @@ impl Server {
                 Err(error) => return tracing::debug!(%error, "TLS handshake refused"),
             },
         };
+        let id = super::ConnectionId::next();
         let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(id);
             if let Some(certificates) = &certificates {
                 request.extensions_mut().insert(certificates.clone());
             }

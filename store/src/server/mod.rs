@@ -4,7 +4,10 @@
 //! calls the [`Store`](crate::Store) face, [`status`] words the refusals. What this version does
 //! not serve yet answers `Unimplemented`.
 
+mod access;
+mod admission;
 mod cluster;
+mod concurrency;
 mod convert;
 #[cfg(test)]
 mod etcdctl_test;
@@ -26,6 +29,7 @@ mod status;
 pub(crate) mod testing;
 mod watch;
 
+pub use admission::ConnectionId;
 pub use listener::{
     ConnectionLimits, Keepalive, Listener, PeerCertificates, Security, serve, serve_clients,
     serve_peers,

@@ -10,10 +10,14 @@ use store_proto::etcdserverpb::lease_server::LeaseServer;
 use store_proto::etcdserverpb::maintenance_server::MaintenanceServer;
 use store_proto::etcdserverpb::watch_server::WatchServer;
 use store_proto::health::health_server::HealthServer;
+use store_proto::v3electionpb::election_server::ElectionServer;
+use store_proto::v3lockpb::lock_server::LockServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use super::access::Access;
 use super::cluster::ClusterService;
+use super::concurrency::{ElectionService, LockService};
 use super::grpc_counts::{self, GrpcCounts};
 use super::health::HealthService;
 use super::http;
@@ -38,25 +42,24 @@ impl ClientRoutes {
     /// `shutdown` ends watches, which would otherwise hold a listener's connections.
     pub fn new(store: Arc<Embedded>, shutdown: CancellationToken) -> Self {
         let face: Arc<dyn Store> = store.clone();
+        let access = Access::new(store.clone());
         let routes = Routes::new(
-            KvServer::new(KvService(face.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
+            KvServer::new(KvService(access.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(
             WatchServer::new(WatchService::new(face.clone(), shutdown))
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
-        .add_service(LeaseServer::new(LeaseService(face.clone())))
+        .add_service(LeaseServer::new(LeaseService(access.clone())))
+        .add_service(LockServer::new(LockService(access.clone())))
+        .add_service(ElectionServer::new(ElectionService(access)))
         .add_service(ClusterServer::new(ClusterService(face.clone())))
         .add_service(MaintenanceServer::new(MaintenanceService(store.clone())))
         .add_service(HealthServer::new(HealthService(face.clone())));
         let counts = Arc::new(GrpcCounts::default());
         let counting = axum::middleware::from_fn_with_state(counts.clone(), grpc_counts::count);
         let metrics = http::metrics_router(store, counts);
-        Self {
-            grpc: routes.into_axum_router().layer(counting),
-            http: http::router(face),
-            metrics,
-        }
+        Self { grpc: routes.into_axum_router().layer(counting), http: http::router(face), metrics }
     }
 
     /// gRPC and HTTP on one socket.

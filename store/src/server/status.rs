@@ -19,7 +19,7 @@ impl From<Error> for Status {
             | Error::RequestTooLarge => Code::InvalidArgument,
             Error::LeaseNotFound => Code::NotFound,
             Error::LeaseExists => Code::FailedPrecondition,
-            Error::NoSpace => Code::ResourceExhausted,
+            Error::NoSpace | Error::TooManyRequests => Code::ResourceExhausted,
             Error::Corrupt => Code::DataLoss,
             Error::NoLeader | Error::LeaderChanged | Error::TimedOut | Error::Stopped => {
                 Code::Unavailable
