@@ -106,7 +106,9 @@ impl Model {
                 self.compacted = *revision;
             }
             Command::LeaseGrant { id, .. } => return self.leases.insert(*id),
-            Command::Alarm { .. } | Command::Auth(_) => unreachable!("not generated"),
+            Command::Alarm { .. } | Command::Auth(_) | Command::LeaseCheckpoint(_) => {
+                unreachable!("not generated")
+            }
             Command::LeaseRevoke { id } => {
                 if !self.leases.remove(id) {
                     return false;
