@@ -40,9 +40,20 @@ impl Rebuild {
         self.state.leases.insert(id, Arc::new(Lease { ttl, ..Lease::default() }));
     }
 
-    /// A key as it was at the compact revision.
+    /// A lease of which `remaining_ttl` seconds were left at its last checkpoint.
+    pub fn lease_with_remaining(&mut self, id: i64, ttl: i64, remaining_ttl: i64) {
+        let lease = Lease { ttl, remaining_ttl, ..Lease::default() };
+        self.state.leases.insert(id, Arc::new(lease));
+    }
+
+    /// A key as it was at the compact revision. A later call for the same key counts.
     pub fn base(&mut self, kv: KeyValue) {
         self.state.replace_live(kv);
+    }
+
+    /// A key that was gone at the compact revision, whatever was said of it before.
+    pub fn base_without(&mut self, key: &[u8]) {
+        self.state.remove_live(key);
     }
 
     /// The changes of one revision, in their order. A put carries the whole new value, a delete the
