@@ -3,6 +3,8 @@
 //! A command is encoded once, when it is proposed. The same bytes go to the WAL, to other members,
 //! and to the state machine, whose keys and values are slices of them.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::alarm::{Alarm, AlarmKind};
@@ -14,6 +16,13 @@ const FORMAT: u8 = 1;
 
 /// First byte of an encoded command with an envelope.
 const FORMAT_ENVELOPE: u8 = 2;
+
+/// First byte of an encoded command with an envelope that names a user.
+const FORMAT_USER: u8 = 3;
+
+/// First byte of an encoded command of a client, from a time when users did not matter: an envelope
+/// that takes no room.
+const FORMAT_CLIENT: u8 = 4;
 
 /// Deepest nesting of transactions that decodes, a bound on recursion. Above what 128 operations
 /// per transaction allow.
@@ -61,13 +70,18 @@ pub struct Envelope {
     pub request_id: u64,
     /// The revision of users and roles at which the proposer had this command permitted; 0 if
     /// nothing needed permission.
+    ///
+    /// [`auth::ANONYMOUS`] if its proposer is a client and users did not matter.
     pub auth_revision: u64,
+    /// The user whose right to the keys of a lease is looked at again at apply; empty if that makes
+    /// no difference.
+    pub user: Arc<str>,
     pub command: Command,
 }
 
 impl From<Command> for Envelope {
     fn from(command: Command) -> Self {
-        Self { request_id: 0, auth_revision: 0, command }
+        Self { request_id: 0, auth_revision: 0, user: Arc::default(), command }
     }
 }
 
@@ -76,10 +90,18 @@ impl Envelope {
         if self.request_id == 0 && self.auth_revision == 0 {
             return self.command.encode();
         }
-        let mut out = BytesMut::with_capacity(self.command.size_hint() + 16);
-        out.put_u8(FORMAT_ENVELOPE);
+        let mut out = BytesMut::with_capacity(self.command.size_hint() + 16 + self.user.len());
+        if self.request_id == 0 && self.auth_revision == auth::ANONYMOUS {
+            out.put_u8(FORMAT_CLIENT);
+            self.command.put(&mut out);
+            return out.freeze();
+        }
+        out.put_u8(if self.user.is_empty() { FORMAT_ENVELOPE } else { FORMAT_USER });
         out.put_u64_le(self.request_id);
         out.put_u64_le(self.auth_revision);
+        if !self.user.is_empty() {
+            bytes(&mut out, self.user.as_bytes());
+        }
         self.command.put(&mut out);
         out.freeze()
     }
@@ -89,14 +111,16 @@ impl Envelope {
     /// are copied.
     pub fn decode(encoded: Bytes) -> Result<Self, DecodeError> {
         let mut input = Reader { input: encoded, copies: false };
-        let (request_id, auth_revision) = match input.u8()? {
-            FORMAT => (0, 0),
-            FORMAT_ENVELOPE => (input.u64()?, input.u64()?),
+        let (request_id, auth_revision, user) = match input.u8()? {
+            FORMAT => (0, 0, Arc::default()),
+            FORMAT_CLIENT => (0, auth::ANONYMOUS, Arc::default()),
+            FORMAT_ENVELOPE => (input.u64()?, input.u64()?, Arc::default()),
+            FORMAT_USER => (input.u64()?, input.u64()?, input.text()?),
             other => return Err(DecodeError::UnknownFormat(other)),
         };
         let command = input.command()?;
         match input.input.len() {
-            0 => Ok(Self { request_id, auth_revision, command }),
+            0 => Ok(Self { request_id, auth_revision, user, command }),
             surplus => Err(DecodeError::Surplus(surplus)),
         }
     }
@@ -386,6 +410,11 @@ impl Reader {
         Ok(if self.copies { Bytes::copy_from_slice(&slice) } else { slice })
     }
 
+    fn text(&mut self) -> Result<Arc<str>, DecodeError> {
+        let bytes = self.bytes()?;
+        std::str::from_utf8(&bytes).map(Arc::from).map_err(|_| DecodeError::Malformed)
+    }
+
     /// A count of items of at least one byte each, so that a wrong one allocates nothing.
     fn count(&mut self) -> Result<usize, DecodeError> {
         let count = self.u32()?;
@@ -567,8 +596,14 @@ mod tests {
         for command in samples() {
             let plain = Envelope::from(command.clone());
             assert_eq!(Envelope::decode(command.encode()), Ok(plain.clone()));
-            let full = Envelope { request_id: 7, auth_revision: 9, ..plain };
-            assert_eq!(Envelope::decode(full.encode()), Ok(full));
+            let full = Envelope { request_id: 7, auth_revision: 9, ..plain.clone() };
+            assert_eq!(Envelope::decode(full.encode()), Ok(full.clone()));
+            let of_user = Envelope { user: "ann".into(), ..full };
+            assert_eq!(Envelope::decode(of_user.encode()), Ok(of_user));
+            let of_client = Envelope { auth_revision: auth::ANONYMOUS, ..plain };
+            let encoded = of_client.encode();
+            assert_eq!(encoded.len(), command.encode().len());
+            assert_eq!(Envelope::decode(encoded), Ok(of_client));
         }
     }
 

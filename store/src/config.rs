@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::care;
+use crate::auth::{DEFAULT_BCRYPT_COST, DEFAULT_TOKEN_TTL, TokenSpec};
 use crate::clock::{Clock, TokioClock};
 use crate::disk::{Disk, OsDisk};
 use crate::wal::SEGMENT_BYTES;
@@ -137,6 +138,14 @@ pub struct Config {
     pub write_behind: WriteBehind,
     /// The store's care of itself: compaction, quota, checks.
     pub care: care::Settings,
+    /// How the tokens of users are made.
+    pub auth_token: TokenSpec,
+    /// How long a simple token lives after its last use.
+    pub auth_token_ttl: Duration,
+    /// What hashing a password costs: 2 to this power rounds.
+    pub bcrypt_cost: u32,
+    /// Whether the common name of a verified client certificate names a user.
+    pub client_cert_auth: bool,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
 }
@@ -155,6 +164,10 @@ impl Default for Config {
             fsync: true,
             write_behind: WriteBehind::default(),
             care: care::Settings::default(),
+            auth_token: TokenSpec::default(),
+            auth_token_ttl: DEFAULT_TOKEN_TTL,
+            bcrypt_cost: DEFAULT_BCRYPT_COST,
+            client_cert_auth: false,
             clock: TokioClock::shared(),
             disk: OsDisk::shared(),
         }

@@ -3,6 +3,8 @@
 //! Clients match these texts to the letter, so they are written once, here. The gRPC services map
 //! each to its status code.
 
+use crate::auth::Refusal;
+
 /// A refused or failed store operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -37,6 +39,9 @@ pub enum Error {
     NoSpace,
     #[error("etcdserver: corrupt cluster")]
     Corrupt,
+    /// Refused for the sake of users and roles.
+    #[error(transparent)]
+    Auth(#[from] Refusal),
     #[error("etcdserver: no leader")]
     NoLeader,
     #[error("etcdserver: leader changed")]

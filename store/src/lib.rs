@@ -1,7 +1,7 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
 mod alarm;
-mod auth;
+pub mod auth;
 mod behind;
 pub mod care;
 mod clock;

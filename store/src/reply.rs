@@ -10,4 +10,8 @@ pub enum Reply {
     Txn(TxnResponse),
     LeaseGranted(LeaseGranted),
     Header(Header),
+    Token {
+        header: Header,
+        token: String,
+    },
 }

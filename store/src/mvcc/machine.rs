@@ -141,10 +141,9 @@ impl Batch<'_> {
     }
 
     fn auth(&mut self, change: auth::Change) -> Result<Header, Error> {
-        // On a copy: a refused change leaves nothing behind.
-        let mut auth = self.state().side.auth.clone();
-        auth.apply(change)?;
-        self.side_mut().auth = auth;
+        if let Some(auth) = self.state().side.auth.changed_by(change)? {
+            self.side_mut().auth = auth;
+        }
         Ok(self.header())
     }
 

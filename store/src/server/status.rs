@@ -2,6 +2,7 @@
 
 use tonic::{Code, Status};
 
+use crate::auth::Refusal;
 use crate::error::Error;
 
 impl From<Error> for Status {
@@ -21,6 +22,7 @@ impl From<Error> for Status {
             Error::LeaseExists => Code::FailedPrecondition,
             Error::NoSpace | Error::TooManyRequests => Code::ResourceExhausted,
             Error::Corrupt => Code::DataLoss,
+            Error::Auth(refusal) => auth_code(*refusal),
             Error::NoLeader | Error::LeaderChanged | Error::TimedOut | Error::Stopped => {
                 Code::Unavailable
             }
@@ -28,6 +30,30 @@ impl From<Error> for Status {
             Error::Remote { code, .. } => Code::from_i32(*code),
         };
         Status::new(code, error.to_string())
+    }
+}
+
+/// As in etcd, where what has no code of its own is unknown.
+fn auth_code(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::RootUserNotExist
+        | Refusal::RootRoleNotExist
+        | Refusal::UserExists
+        | Refusal::UserNotFound
+        | Refusal::RoleExists
+        | Refusal::RoleNotFound
+        | Refusal::RoleNotGranted
+        | Refusal::PermissionNotGranted
+        | Refusal::NotEnabled => Code::FailedPrecondition,
+        Refusal::UserEmpty
+        | Refusal::RoleEmpty
+        | Refusal::AuthFailed
+        | Refusal::PermissionNotGiven
+        | Refusal::InvalidManagement
+        | Refusal::OldRevision => Code::InvalidArgument,
+        Refusal::PermissionDenied => Code::PermissionDenied,
+        Refusal::InvalidToken => Code::Unauthenticated,
+        Refusal::NoPasswordUser | Refusal::PasswordTooLong | Refusal::VerifyOnly => Code::Unknown,
     }
 }
 
