@@ -39,6 +39,11 @@ impl Alarms {
         self.0.iter().copied()
     }
 
+    /// Whether this very alarm is raised.
+    pub fn has(&self, alarm: Alarm) -> bool {
+        self.0.contains(&alarm)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::behind::Behind;
-use crate::care::Proposals;
+use crate::care::{self, Proposals};
 use crate::command::Command;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::error::Error;
-use crate::lease::Keeper;
+use crate::lease::{self, Keeper};
 use crate::mvcc::Identity;
 use crate::open_error::OpenError;
 use crate::published::Published;
@@ -47,14 +47,14 @@ pub struct Embedded {
     stop: CancellationToken,
     tasks: TaskTracker,
     /// `None` for a member in memory.
-    disk: Option<OnDisk>,
+    pub(crate) disk: Option<OnDisk>,
 }
 
 /// What a member with files holds.
 pub(crate) struct OnDisk {
     pub(crate) dir: DataDir,
     pub(crate) snapshots: Home,
-    wal: Wal,
+    pub(crate) wal: Wal,
     /// The write-behind home, unless this disk does not take one.
     pub(crate) behind: OnceLock<Behind>,
 }
@@ -98,36 +98,12 @@ impl Embedded {
             tasks: TaskTracker::new(),
             disk,
         });
-        store.start_expiry();
+        lease::start(&store, &store.tasks, &store.stop);
+        care::start(&store, &store.tasks, &store.stop);
         store.start_snapshots();
         store.start_failure_watch();
         store.tasks.close();
         Ok(store)
-    }
-
-    /// Proposes revokes for leases that run out, until the store stops or is dropped.
-    fn start_expiry(self: &Arc<Self>) {
-        let store = Arc::downgrade(self);
-        let keeper = Arc::clone(&self.published.keeper);
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            loop {
-                let expired = tokio::select! {
-                    () = stop.cancelled() => return,
-                    expired = keeper.expired() => expired,
-                };
-                let Some(store) = store.upgrade() else { return };
-                let revokes =
-                    expired.into_iter().map(|id| store.propose(Command::LeaseRevoke { id }));
-                for outcome in futures::future::join_all(revokes).await {
-                    match outcome {
-                        Ok(_) | Err(Error::LeaseNotFound) => {}
-                        Err(Error::Stopped | Error::Fatal { .. }) => return,
-                        Err(error) => tracing::warn!(%error, "expired lease not revoked yet"),
-                    }
-                }
-            }
-        });
     }
 
     /// Has Raft take a snapshot, and purge its log, whenever the state machine asks for it.
@@ -236,6 +212,13 @@ impl Embedded {
     /// Replicates a command and returns its answer.
     pub(crate) async fn propose(&self, command: Command) -> Result<Reply, Error> {
         self.check_running()?;
+        self.admit(&command).await?;
+        self.propose_as_leader(command).await
+    }
+
+    /// As [`Embedded::propose`], if this member leads: never forwarded, and not held to the quota.
+    pub(crate) async fn propose_as_leader(&self, command: Command) -> Result<Reply, Error> {
+        self.check_running()?;
         let encoded = command.encode();
         if encoded.len() > self.config.max_request_bytes {
             return Err(Error::RequestTooLarge);
@@ -264,6 +247,23 @@ impl Embedded {
     /// A single voter publishes a write before it answers it and nobody else can write, so its
     /// published state always does. Several voters confirm leadership first.
     pub(crate) async fn linearize(&self) -> Result<(), Error> {
+        self.check_running()?;
+        let membership = self.published.membership.load();
+        if membership.voter_ids().eq([self.published.identity.member_id]) {
+            return Ok(());
+        }
+        match self.raft.ensure_linearizable(openraft::ReadPolicy::ReadIndex).await {
+            Ok(_) => Ok(()),
+            Err(RaftError::APIError(_)) => Err(Error::NoLeader),
+            Err(RaftError::Fatal(fatal)) => Err(self.fail(fatal.to_string())),
+        }
+    }
+}
+
+impl Embedded {
+    /// Returns when a quorum has confirmed that this member leads, and it has applied everything
+    /// that was committed before.
+    pub(crate) async fn confirm_leadership(&self) -> Result<(), Error> {
         self.check_running()?;
         let membership = self.published.membership.load();
         if membership.voter_ids().eq([self.published.identity.member_id]) {

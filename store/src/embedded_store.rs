@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::embedded::Embedded;
 use crate::error::Error;
 use crate::face::{Store, Watcher};
+use crate::lease::min_ttl;
 use crate::mvcc::{check_delete, check_put, check_txn, is_read_only, read_only_txn, read_range};
 use crate::reply::Reply;
 use crate::types::*;
@@ -83,6 +84,8 @@ impl Store for Embedded {
 
     async fn lease_grant(&self, id: i64, ttl: i64) -> Result<LeaseGranted, Error> {
         let id = if id == 0 { Self::choose_lease_id() } else { id };
+        let cluster = &self.config.cluster;
+        let ttl = ttl.max(min_ttl(cluster.heartbeat_interval, cluster.election_timeout));
         reply!(self.propose(Command::LeaseGrant { id, ttl }).await?, Reply::LeaseGranted)
     }
 
@@ -91,11 +94,7 @@ impl Store for Embedded {
     }
 
     async fn lease_keep_alive(&self, id: i64) -> Result<LeaseGranted, Error> {
-        self.linearize().await?;
-        let ttl = self.published.state.load().lease(id).map_or(0, |lease| lease.ttl);
-        if ttl > 0 {
-            self.published.keeper.renewed(id, ttl);
-        }
+        let ttl = self.renew_as_leader(id).await?;
         Ok(LeaseGranted { header: self.header(), id, ttl })
     }
 
@@ -146,7 +145,7 @@ impl Store for Embedded {
         Ok(Status {
             header: self.published.header(state.revision),
             version: ETCD_VERSION.into(),
-            db_size: self.disk_bytes().map_or(in_use, |bytes| bytes as i64),
+            db_size: i64::try_from(self.used_bytes()).unwrap_or(i64::MAX),
             db_size_in_use: in_use,
             leader: leader.unwrap_or(0),
             raft_index: last_log_index.unwrap_or(0),

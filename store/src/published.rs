@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::behind::{Mailbox, View};
+use crate::care::Space;
 use crate::lease::Keeper;
 use crate::mvcc::{Identity, State};
 use crate::raft::types::{LogId, StoredMembership, term_of};
@@ -26,6 +27,8 @@ pub struct Published {
     pub mailbox: OnceLock<Arc<Mailbox>>,
     /// Told when the state machine wants a snapshot taken.
     pub snapshot_due: Notify,
+    /// How much the store takes.
+    pub space: Space,
     term: AtomicU64,
     applied_index: AtomicU64,
 }
@@ -41,6 +44,7 @@ impl Published {
             keeper,
             mailbox: OnceLock::new(),
             snapshot_due: Notify::new(),
+            space: Space::default(),
             term: AtomicU64::new(0),
             applied_index: AtomicU64::new(0),
         }
@@ -56,6 +60,7 @@ impl Published {
             let membership = self.membership.load_full();
             mailbox.put(View { applied: *applied, membership, state: state.clone() });
         }
+        self.space.observe(&state);
         self.state.store(Arc::new(state));
     }
 

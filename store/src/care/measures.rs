@@ -46,7 +46,7 @@ impl Embedded {
             revision: state.revision,
             compact_revision: state.compacted,
             size_in_use,
-            size: self.disk_bytes().unwrap_or(size_in_use),
+            size: self.used_bytes(),
             syncs: self.sync_times(),
         }
     }

@@ -4,16 +4,23 @@
 //! wakes a member that is idle and alone: tasks with an interval run only where they are
 //! configured, all others wait to be told.
 
+mod admission;
+mod auto_compaction;
 mod compactor;
 mod defragment;
 mod hashes;
 mod measures;
 mod proposals;
 pub(crate) mod quota;
+mod reclaim;
 mod settings;
+mod space;
+mod start;
 
 pub use hashes::KvHash;
 pub use settings::*;
 
 pub(crate) use measures::Measures;
 pub(crate) use proposals::Proposals;
+pub(crate) use space::Space;
+pub(crate) use start::start;

@@ -79,6 +79,11 @@ pub(crate) fn exceeds(quota: Option<u64>, used: u64, cost: u64) -> bool {
     quota.is_some_and(|quota| cost > 0 && used.saturating_add(cost) >= quota)
 }
 
+/// A quota is free again when no more than this is used.
+pub(crate) fn clear_below(quota: u64) -> u64 {
+    u64::try_from(u128::from(quota) * CLEAR_TENTHS / 10).unwrap_or(quota)
+}
+
 /// The alarms of want of space that are to be taken back: this member's own once enough of its quota
 /// is free (or there is none), and, if it leads, those of members that are gone.
 pub(crate) fn to_clear(
@@ -88,7 +93,7 @@ pub(crate) fn to_clear(
     used: u64,
     gone: impl Fn(u64) -> bool,
 ) -> Vec<Alarm> {
-    let free = quota.is_none_or(|quota| u128::from(used) * 10 <= u128::from(quota) * CLEAR_TENTHS);
+    let free = quota.is_none_or(|quota| used <= clear_below(quota));
     let no_space = alarms.iter().filter(|alarm| alarm.kind == AlarmKind::NoSpace);
     no_space.filter(|alarm| (alarm.member_id == me && free) || gone(alarm.member_id)).collect()
 }

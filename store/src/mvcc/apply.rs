@@ -47,7 +47,7 @@ impl<'a> Batch<'a> {
         let revision = self.next_revision();
         let changes = seal(self.changes)?;
         self.state.revision = revision;
-        self.state.history.insert(revision, Arc::clone(&changes));
+        self.state.remember(revision, Arc::clone(&changes));
         Some(changes)
     }
 
@@ -214,6 +214,12 @@ impl State {
         if let Some(old) = self.live.insert(kv.key.clone(), Arc::new(kv)) {
             self.live_bytes -= (old.key.len() + old.value.len()) as u64;
         }
+    }
+
+    /// Enters a revision's changes into history.
+    pub(super) fn remember(&mut self, revision: i64, changes: Arc<Changes>) {
+        self.superseded_bytes += changes.superseded_bytes();
+        self.history.insert(revision, changes);
     }
 
     pub(super) fn remove_live(&mut self, key: &[u8]) -> Option<Arc<KeyValue>> {

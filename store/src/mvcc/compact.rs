@@ -22,6 +22,7 @@ impl State {
         self.compacted = revision;
         // A watch from the compact revision sees its changes, but no longer what they replaced.
         if let Some(changes) = self.history.get_mut(&revision) {
+            self.superseded_bytes -= changes.superseded_bytes();
             *changes = Arc::new(changes.without_previous());
         }
         self.forget_tombstones(revision);
@@ -42,7 +43,9 @@ impl State {
                 Some((oldest, _)) if *oldest < self.compacted => {
                     let oldest = *oldest;
                     self.forget_tombstones(oldest);
-                    self.history.remove(&oldest);
+                    if let Some(changes) = self.history.remove(&oldest) {
+                        self.superseded_bytes -= changes.superseded_bytes();
+                    }
                 }
                 _ => return,
             }
@@ -50,7 +53,6 @@ impl State {
     }
 
     /// Whether no compacted revision waits to be freed any more.
-    #[cfg(test)]
     pub fn is_swept(&self) -> bool {
         self.history.get_min().is_none_or(|(oldest, _)| *oldest >= self.compacted)
     }

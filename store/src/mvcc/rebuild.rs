@@ -71,7 +71,7 @@ impl Rebuild {
             };
             changes.push(change);
         }
-        self.state.history.insert(revision, Arc::new(Changes::new(changes)));
+        self.state.remember(revision, Arc::new(Changes::new(changes)));
     }
 
     fn replay(

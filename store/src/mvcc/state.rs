@@ -18,6 +18,9 @@ const LINEAR_SEARCH_LIMIT: usize = 16;
 /// The bytes a live key costs beyond its key and value, for [`State::size`].
 const KEY_OVERHEAD: u64 = 160;
 
+/// The bytes a revision in history costs beyond the values it replaced, for [`State::size`].
+const REVISION_OVERHEAD: u64 = 160;
+
 /// A granted lease and the keys attached to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lease {
@@ -87,6 +90,12 @@ impl Changes {
         Some((&self.events[position], self.previous[position]))
     }
 
+    /// Bytes of the keys and values that these changes replaced, which nothing else keeps.
+    pub(super) fn superseded_bytes(&self) -> u64 {
+        let replaced = self.events.iter().filter_map(|event| event.prev_kv.as_ref());
+        replaced.map(|kv| (kv.key.len() + kv.value.len()) as u64).sum()
+    }
+
     /// The same changes without the values they replaced, as a watch from the compact revision
     /// shows them.
     pub fn without_previous(&self) -> Self {
@@ -111,6 +120,8 @@ pub struct State {
     pub(super) leases: OrdMap<i64, Arc<Lease>>,
     /// Bytes of live keys and values.
     pub(super) live_bytes: u64,
+    /// Bytes of keys and values that history alone keeps.
+    pub(super) superseded_bytes: u64,
     /// What is replicated beside the keys. Changes of it consume no revision.
     pub side: Arc<Side>,
 }
@@ -132,6 +143,7 @@ impl Default for State {
             history: OrdMap::new(),
             leases: OrdMap::new(),
             live_bytes: 0,
+            superseded_bytes: 0,
             side: Arc::default(),
         }
     }
@@ -241,8 +253,10 @@ impl State {
         self.live.len()
     }
 
-    /// Roughly the bytes of memory that live keys take.
+    /// Roughly the bytes that everything takes: live keys, and what compaction has not freed yet.
     pub fn size(&self) -> u64 {
-        self.live_bytes + self.live.len() as u64 * KEY_OVERHEAD
+        let overheads = self.live.len() as u64 * KEY_OVERHEAD
+            + self.history.len() as u64 * REVISION_OVERHEAD;
+        self.live_bytes + self.superseded_bytes + overheads
     }
 }

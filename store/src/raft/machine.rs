@@ -137,6 +137,14 @@ impl StateMachine {
         self.published.keeper.reset(state);
     }
 
+    /// Frees up to `limit` revisions that compaction has passed, and publishes the state without
+    /// them. Whether there are more.
+    pub fn sweep(&mut self, limit: usize) -> bool {
+        self.machine.sweep(limit);
+        self.publish(&mut Pending::default());
+        !self.machine.state().is_swept()
+    }
+
     /// Asks for a snapshot when enough was applied since the last.
     fn note_volume(&mut self) {
         let state = self.machine.state();

@@ -1,0 +1,16 @@
+//! Starts what runs beside the requests.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{auto_compaction, reclaim};
+use crate::embedded::Embedded;
+
+/// Starts the tasks that this member's settings ask for. They end when `stop` is cancelled, and
+/// hold the member only while they act.
+pub(crate) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &CancellationToken) {
+    reclaim::start(store, tasks, stop);
+    auto_compaction::start(store, tasks, stop);
+}
