@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+/// The allocator of the measured binary, so that `serve` measures like it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(
     name = "bench",
@@ -75,7 +79,7 @@ async fn run(binary: &Path, command: Command) -> anyhow::Result<()> {
             objects::run(&binary, &objects::Options::default()).await
         }
         Command::Store(options) => kv::run(&options).await,
-        Command::Compare(options) => kv::compare(&present(binary)?, &options).await,
+        Command::Compare(options) => kv::compare(binary, &options).await,
         Command::Wal(options) => kv::wal(&options).await,
         Command::Serve(options) => kv::serve(options).await,
     }

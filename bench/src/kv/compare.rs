@@ -30,6 +30,9 @@ pub struct Options {
     /// Rows only: not the start, idle and memory figures
     #[arg(long)]
     no_figures: bool,
+    /// A bare member in place of the binary's
+    #[arg(long, hide = true)]
+    bare: bool,
     #[command(flatten)]
     selection: Selection,
 }
@@ -48,8 +51,12 @@ pub async fn run(ours: &std::path::Path, options: &Options) -> anyhow::Result<()
     std::fs::create_dir_all(&options.dir)?;
     let dir = tempfile::Builder::new().prefix("compare-").tempdir_in(&options.dir)?;
     let pki = if options.plain { None } else { Some(Pki::create(&dir.path().join("pki"))?) };
+    let (binary, leading) = match options.bare {
+        false => (ours.to_owned(), vec!["store"]),
+        true => (std::env::current_exe()?, vec!["serve"]),
+    };
     let programs = [
-        Program { name: "coracle", binary: ours.to_owned(), leading: vec!["store"], own: vec![] },
+        Program { name: "coracle", binary, leading, own: vec![] },
         Program {
             name: "etcd",
             binary: etcd,

@@ -107,14 +107,14 @@ async fn drive(
     tell: bool,
 ) -> anyhow::Result<Vec<Measured>> {
     row::prepare(endpoints).await?;
-    let mut measured = Vec::new();
+    let (mut measured, mut compacted) = (Vec::new(), 0);
     for row in rows {
         let one = row.run(endpoints, pids).await?;
         if tell {
             eprintln!("{:24} {:>10.0}/s  p99 {:.2} ms", one.row, one.per_second, one.p99);
         }
         measured.push(one);
-        row::compact(&endpoints[0]).await?;
+        row::compact(&endpoints[0], &mut compacted).await?;
     }
     Ok(measured)
 }

@@ -44,14 +44,15 @@ pub struct Options {
 
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let address = options.listen_client_urls.rsplit('/').next().unwrap_or_default().to_owned();
-    let read = |path: &Option<PathBuf>| std::fs::read_to_string(path.clone().unwrap_or_default());
-    let pair = certs::Pair {
-        certificate: read(&options.cert_file)?,
-        key: read(&options.key_file)?,
+    let security = match (&options.cert_file, &options.key_file, &options.trusted_ca_file) {
+        (Some(certificate), Some(key), Some(authority)) => {
+            let read = std::fs::read_to_string::<&PathBuf>;
+            let pair = certs::Pair { certificate: read(certificate)?, key: read(key)? };
+            let (authority, required) = (read(authority)?, certs::ClientAuth::Required);
+            certs::server_config(&pair, &authority, required, &["h2", "http/1.1"])?.into()
+        }
+        _ => store::server::Security::Plain,
     };
-    let authority = read(&options.trusted_ca_file)?;
-    let required = certs::ClientAuth::Required;
-    let tls = certs::server_config(&pair, &authority, required, &["h2", "http/1.1"])?;
     let config = store::Config {
         data_dir: Some(options.data_dir),
         name: options.name,
@@ -61,7 +62,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let member = store::Embedded::open(config).await?;
     let listener = TcpListener::bind(&address).await?;
     let stop = CancellationToken::new();
-    let serving = store::server::serve_clients(member.clone(), listener, tls, stop.clone());
+    let serving = store::server::serve_clients(member.clone(), listener, security, stop.clone());
     let serving = tokio::spawn(serving);
     let mut terminate =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

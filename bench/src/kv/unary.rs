@@ -10,7 +10,7 @@ use super::recorder::Recorder;
 use crate::wire::{Connection, Endpoint, Frame, Http2};
 
 /// What the clients of one connection ask.
-pub trait Workload {
+pub trait Workload: 'static {
     /// Writes the client's next request into `message` and names the method.
     fn ask(&mut self, client: usize, message: &mut Vec<u8>) -> &'static str;
 

@@ -1,7 +1,6 @@
 //! The log on its own, for measuring what it can take at most.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
