@@ -3,7 +3,7 @@
 //! ```text
 //!  b <key>        the key as it was at the revision up to which changes are folded
 //!  c <revision>   the changes of one revision after that, or at it
-//!  l <lease id>   its TTL
+//!  l <lease id>   its TTL, and what was left of it at the last checkpoint
 //!  m              what the batch reaches: log id, revision, compaction, folding
 //! ```
 
@@ -54,6 +54,31 @@ pub(super) fn changes_value(revision: i64, changes: &Changes) -> Vec<u8> {
 /// Reads a value of `b` or `c`.
 pub(super) fn read_item(mut value: &[u8]) -> Option<Item> {
     take_item(&mut value).filter(|_| value.is_empty())
+}
+
+/// What is kept of a lease beside its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LeaseTimes {
+    pub(super) ttl: i64,
+    /// 0: all of the TTL.
+    pub(super) remaining_ttl: i64,
+}
+
+impl LeaseTimes {
+    /// A lease that was never checkpointed has its TTL alone.
+    pub(super) fn encode(self) -> Vec<u8> {
+        let mut out = self.ttl.to_be_bytes().to_vec();
+        if self.remaining_ttl != 0 {
+            out.extend(self.remaining_ttl.to_be_bytes());
+        }
+        out
+    }
+
+    pub(super) fn decode(mut value: &[u8]) -> Option<Self> {
+        let ttl = value.try_get_i64().ok()?;
+        let remaining_ttl = if value.is_empty() { 0 } else { value.try_get_i64().ok()? };
+        value.is_empty().then_some(Self { ttl, remaining_ttl })
+    }
 }
 
 /// What the home holds, written with each batch.

@@ -15,8 +15,8 @@ use crate::types::*;
 pub(super) struct Written {
     pub(super) revision: i64,
     pub(super) folded: i64,
-    /// TTLs of leases by id.
-    pub(super) leases: BTreeMap<i64, i64>,
+    /// Leases by id: TTL, and what was left at the last checkpoint.
+    pub(super) leases: BTreeMap<i64, LeaseTimes>,
 }
 
 /// Brings the home from `written` to `view` in one batch, and `written` along.
@@ -87,7 +87,7 @@ fn put_reach(identity: Identity, view: &View, folded: i64) -> Op {
     Op::Put(META.to_vec(), Reach { format: FORMAT, meta, folded }.encode())
 }
 
-fn put_leases(batch: &mut Vec<Op>, written: &mut BTreeMap<i64, i64>, state: &State) {
+fn put_leases(batch: &mut Vec<Op>, written: &mut BTreeMap<i64, LeaseTimes>, state: &State) {
     written.retain(|id, _| {
         let stays = state.lease(*id).is_some();
         if !stays {
@@ -96,8 +96,9 @@ fn put_leases(batch: &mut Vec<Op>, written: &mut BTreeMap<i64, i64>, state: &Sta
         stays
     });
     for (id, lease) in state.leases() {
-        if written.insert(id, lease.ttl) != Some(lease.ttl) {
-            batch.push(Op::Put(lease_key(id), lease.ttl.to_be_bytes().to_vec()));
+        let times = LeaseTimes { ttl: lease.ttl, remaining_ttl: lease.remaining_ttl };
+        if written.insert(id, times) != Some(times) {
+            batch.push(Op::Put(lease_key(id), times.encode()));
         }
     }
 }

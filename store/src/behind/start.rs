@@ -5,8 +5,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use bytes::Buf;
-
 use super::engine::{Engine, SledEngine};
 use super::layout::*;
 use super::plan::Written;
@@ -94,13 +92,13 @@ fn read_reach(engine: &dyn Engine, identity: Identity) -> io::Result<Option<Reac
     Ok((owner == identity).then_some(reach))
 }
 
-fn read_leases(engine: &dyn Engine) -> io::Result<BTreeMap<i64, i64>> {
+fn read_leases(engine: &dyn Engine) -> io::Result<BTreeMap<i64, LeaseTimes>> {
     let mut leases = BTreeMap::new();
-    each(engine, b'l', |key, mut value| {
-        let (Some(id), Ok(ttl)) = (number_of(key), value.try_get_i64()) else {
+    each(engine, b'l', |key, value| {
+        let (Some(id), Some(times)) = (number_of(key), LeaseTimes::decode(value)) else {
             return Err(doubtful("a lease is unreadable"));
         };
-        leases.insert(id, ttl);
+        leases.insert(id, times);
         Ok(())
     })?;
     Ok(leases)
@@ -112,7 +110,9 @@ pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<O
     let meta = reach.meta;
     let mut rebuild = Rebuild::new(meta.revision, reach.folded, meta.side.clone());
     let leases = read_leases(engine)?;
-    leases.iter().for_each(|(id, ttl)| rebuild.lease(*id, *ttl));
+    for (id, times) in &leases {
+        rebuild.lease_with_remaining(*id, times.ttl, times.remaining_ttl);
+    }
     each(engine, b'b', |_, value| match read_item(value) {
         Some(Item::Base(kv)) => {
             rebuild.base(kv);

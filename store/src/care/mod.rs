@@ -5,6 +5,7 @@
 //! configured, all others wait to be told.
 
 mod admission;
+mod alarms;
 mod auto_compaction;
 mod compactor;
 mod defragment;
@@ -24,3 +25,6 @@ pub(crate) use measures::Measures;
 pub(crate) use proposals::Proposals;
 pub(crate) use space::Space;
 pub(crate) use start::start;
+
+#[cfg(test)]
+mod care_test;
