@@ -20,6 +20,8 @@ mod ranges;
 mod streams;
 mod txns;
 mod watches;
+#[cfg(test)]
+pub(crate) mod wire;
 mod words;
 
 pub use case::{Case, Running};

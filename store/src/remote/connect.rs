@@ -129,6 +129,12 @@ impl Remote {
         Ok(remote)
     }
 
+    /// The connection itself.
+    #[cfg(test)]
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     pub(crate) fn kv(&self) -> KvClient<Channel> {
         KvClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }

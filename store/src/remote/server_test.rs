@@ -1,8 +1,13 @@
 //! The conformance cases through our own server, over gRPC and mutual TLS.
 
+use std::time::Duration;
+
 use super::*;
-use crate::conformance;
+use crate::conformance::{self, wire};
 use crate::server::testing::Served;
+
+/// A case that stands still counts as a difference.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_served_store_conforms() {
@@ -10,6 +15,21 @@ async fn the_served_store_conforms() {
     for case in conformance::cases() {
         let served = Served::start().await;
         if !case.holds_for(served.connect().await).await {
+            differ.push(case.name);
+        }
+        served.stop().await;
+    }
+    assert!(differ.is_empty(), "the served store differs in {differ:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_served_store_conforms_on_the_wire() {
+    let wanted = std::env::var("ETCD_CASES").unwrap_or_default();
+    let mut differ = Vec::new();
+    for case in wire::cases().into_iter().filter(|case| case.name.contains(&wanted)) {
+        let served = Served::start().await;
+        let holding = case.holds_for(served.connect().await.channel());
+        if !matches!(tokio::time::timeout(PATIENCE, holding).await, Ok(true)) {
             differ.push(case.name);
         }
         served.stop().await;
