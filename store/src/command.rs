@@ -86,6 +86,12 @@ impl From<Command> for Envelope {
 }
 
 impl Envelope {
+    /// A command with the permit of the scope that this runs in.
+    pub fn of(command: Command) -> Self {
+        let auth::Permit { auth_revision, user } = auth::Permit::current();
+        Self { request_id: 0, auth_revision, user, command }
+    }
+
     pub fn encode(&self) -> Bytes {
         if self.request_id == 0 && self.auth_revision == 0 {
             return self.command.encode();

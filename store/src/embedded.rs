@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Tokens;
 use crate::behind::Behind;
 use crate::care::{self, Proposals};
-use crate::command::Command;
+use crate::command::{Command, Envelope};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::error::Error;
@@ -78,7 +79,8 @@ impl Embedded {
             }
         };
         let keeper = Arc::new(Keeper::new(Arc::clone(&config.clock)));
-        let published = Arc::new(Published::new(identity, keeper));
+        let tokens = Tokens::new(Arc::clone(&config.clock), config.auth_token_ttl);
+        let published = Arc::new(Published::new(identity, keeper, tokens));
         let machine = match &disk {
             None => StateMachine::in_memory(identity, Arc::clone(&published)),
             Some(disk) => {
@@ -219,7 +221,7 @@ impl Embedded {
     /// As [`Embedded::propose`], if this member leads: never forwarded, and not held to the quota.
     pub(crate) async fn propose_as_leader(&self, command: Command) -> Result<Reply, Error> {
         self.check_running()?;
-        let encoded = command.encode();
+        let encoded = Envelope::of(command).encode();
         if encoded.len() > self.config.max_request_bytes {
             return Err(Error::RequestTooLarge);
         }

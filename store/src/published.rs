@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use crate::auth::Tokens;
 use crate::behind::{Mailbox, View};
 use crate::care::Space;
 use crate::lease::Keeper;
@@ -23,6 +24,8 @@ pub struct Published {
     pub membership: ArcSwap<StoredMembership>,
     pub hub: Arc<Hub>,
     pub keeper: Arc<Keeper>,
+    /// The simple tokens that this member knows.
+    pub tokens: Tokens,
     /// Where the write-behind home looks, if there is one.
     pub mailbox: OnceLock<Arc<Mailbox>>,
     /// Told when the state machine wants a snapshot taken.
@@ -34,7 +37,7 @@ pub struct Published {
 }
 
 impl Published {
-    pub fn new(identity: Identity, keeper: Arc<Keeper>) -> Self {
+    pub fn new(identity: Identity, keeper: Arc<Keeper>, tokens: Tokens) -> Self {
         let state = Arc::new(ArcSwap::from_pointee(State::default()));
         Self {
             identity,
@@ -42,6 +45,7 @@ impl Published {
             state,
             membership: ArcSwap::default(),
             keeper,
+            tokens,
             mailbox: OnceLock::new(),
             snapshot_due: Notify::new(),
             space: Space::default(),

@@ -10,8 +10,5 @@ pub enum Reply {
     Txn(TxnResponse),
     LeaseGranted(LeaseGranted),
     Header(Header),
-    Token {
-        header: Header,
-        token: String,
-    },
+    Token { header: Header, token: String },
 }

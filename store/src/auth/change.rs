@@ -123,8 +123,7 @@ impl Auth {
     }
 
     fn disable(&self) -> Option<Self> {
-        self.enabled
-            .then(|| Self { enabled: false, revision: self.revision + 1, ..self.clone() })
+        self.enabled.then(|| Self { enabled: false, revision: self.revision + 1, ..self.clone() })
     }
 
     fn user_add(&self, name: String, user: User) -> Changed {
@@ -388,10 +387,8 @@ mod tests {
 
     #[test]
     fn a_user_without_a_password_gets_none() {
-        let password = |name: &str| Change::UserChangePassword {
-            name: name.into(),
-            password: "other".into(),
-        };
+        let password =
+            |name: &str| Change::UserChangePassword { name: name.into(), password: "other".into() };
         let bare =
             Change::UserAdd { name: "cert".into(), password: Bytes::new(), no_password: true };
         let auth = run([

@@ -40,5 +40,5 @@ pub use password::DEFAULT_COST as DEFAULT_BCRYPT_COST;
 
 pub(crate) use password::{hash_password, password_matches};
 pub(crate) use permit::{ANONYMOUS, Permit, admit};
-pub(crate) use rights::{Rights, Subject, attaches};
+pub(crate) use rights::{Rights, Subject};
 pub(crate) use tokens::{Effect, Tokens, new_token_prefix, token_index};

@@ -1,5 +1,8 @@
 //! Who may do what. Pure: every case is a row of a table test.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use super::facts::{Auth, User};
 use super::refusal::Refusal;
 use crate::mvcc::State;
@@ -20,18 +23,29 @@ enum Access {
 }
 
 /// What `subject` may do in `state`. While users do not matter, everything.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Rights<'a> {
     state: &'a State,
     /// `None` for a request that proves nothing.
     subject: Option<&'a Subject>,
+    /// Whether a verdict hung on which keys are attached to a lease. They may change before the
+    /// command is applied, without a change of users and roles.
+    leased: Cell<bool>,
 }
 
 type Verdict = Result<(), Refusal>;
 
 impl<'a> Rights<'a> {
     pub fn new(state: &'a State, subject: Option<&'a Subject>) -> Self {
-        Self { state, subject }
+        Self { state, subject, leased: Cell::new(false) }
+    }
+
+    /// The user to look at again at apply; empty if no verdict hung on a lease's keys.
+    pub fn user_at_apply(&self) -> Arc<str> {
+        match self.subject {
+            Some(subject) if self.leased.get() => subject.user.as_str().into(),
+            _ => Arc::default(),
+        }
     }
 
     fn auth(&self) -> &'a Auth {
@@ -131,21 +145,28 @@ impl<'a> Rights<'a> {
         })
     }
 
-    /// Revoking or renewing a lease, or attaching to it: as much as writing each of its keys. An
-    /// unknown lease has none.
+    /// Attaching to a lease: as much as writing each of its keys. An unknown lease has none.
     pub fn write_leased(&self, lease: i64) -> Verdict {
         self.leased(lease, Access::Write)
     }
 
+    /// Revoking a lease or renewing it.
+    pub fn revoke(&self, lease: i64) -> Verdict {
+        self.known()?;
+        self.write_leased(lease)
+    }
+
     /// Telling which keys are attached to a lease.
-    pub fn read_leased(&self, lease: i64) -> Verdict {
+    pub fn see_lease(&self, lease: i64) -> Verdict {
+        self.known()?;
         self.leased(lease, Access::Read)
     }
 
     fn leased(&self, lease: i64, access: Access) -> Verdict {
-        if self.root().is_ok() {
+        if lease == 0 || self.root().is_ok() {
             return Ok(());
         }
+        self.leased.set(true);
         let Some(lease) = self.state.lease(lease) else { return Ok(()) };
         lease.keys.iter().try_for_each(|key| self.keys(&KeyRange::single(key.clone()), access))
     }
@@ -153,16 +174,6 @@ impl<'a> Rights<'a> {
     /// Telling which leases there are: as much as reading each key attached to one.
     pub fn list_leases(&self) -> Verdict {
         self.known()?;
-        self.state.leases().try_for_each(|(id, _)| self.read_leased(id))
+        self.state.leases().try_for_each(|(id, _)| self.leased(id, Access::Read))
     }
-}
-
-/// Whether the keys of a lease decide about this transaction. They may change between permission
-/// and apply without a change of users and roles.
-pub fn attaches(txn: &Txn) -> bool {
-    txn.success.iter().chain(&txn.failure).any(|op| match op {
-        RequestOp::Put(request) => request.lease != 0,
-        RequestOp::Txn(nested) => attaches(nested),
-        RequestOp::Range(_) | RequestOp::DeleteRange(_) => false,
-    })
 }

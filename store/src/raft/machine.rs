@@ -14,6 +14,7 @@ use openraft::type_config::alias::SnapshotOf;
 use openraft::{EntryPayload, OptionalSend};
 
 use super::types::*;
+use crate::auth;
 use crate::command::{Command, Envelope};
 use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
@@ -173,8 +174,7 @@ impl StateMachine {
                 self.since_snapshot.bytes += encoded.len() as u64;
                 let envelope = Envelope::decode(encoded)
                     .map_err(|error| io::Error::other(format!("entry {log_id}: {error}")))?;
-                let command = envelope.command;
-                Answer::Command(self.apply_command(term_of(&log_id), command, pending))
+                Answer::Command(self.apply_envelope(&log_id, envelope, pending))
             }
         };
         if let Some(responder) = responder {
@@ -184,6 +184,22 @@ impl StateMachine {
         self.since_snapshot.entries += 1;
         self.last_applied = Some(log_id);
         Ok(())
+    }
+
+    /// Applies a command, unless what permitted it has changed since.
+    fn apply_envelope(
+        &mut self,
+        log_id: &LogId,
+        envelope: Envelope,
+        pending: &mut Pending,
+    ) -> Result<Reply, crate::Error> {
+        auth::admit(self.machine.state(), &envelope)?;
+        let tokens = auth::Effect::of(&envelope.command, log_id.index);
+        let reply = self.apply_command(term_of(log_id), envelope.command, pending)?;
+        Ok(match tokens {
+            Some(effect) => self.published.tokens.apply(effect, reply),
+            None => reply,
+        })
     }
 
     fn apply_command(

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::log::LogStore;
 use super::machine::StateMachine;
 use super::types::TypeConfig;
+use crate::auth::{DEFAULT_TOKEN_TTL, Tokens};
 use crate::clock::TokioClock;
 use crate::disk::OsDisk;
 use crate::lease::Keeper;
@@ -21,7 +22,8 @@ type Storage<G> = Result<(G, LogStore, StateMachine), StorageError<TypeConfig>>;
 
 fn published() -> Arc<Published> {
     let keeper = Arc::new(Keeper::new(TokioClock::shared()));
-    Arc::new(Published::new(Identity::default(), keeper))
+    let tokens = Tokens::new(TokioClock::shared(), DEFAULT_TOKEN_TTL);
+    Arc::new(Published::new(Identity::default(), keeper, tokens))
 }
 
 struct InMemory;

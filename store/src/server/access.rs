@@ -11,7 +11,9 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Status};
 
 use super::admission::{ClientId, ConnectionId, Gate, Limits, Permit};
+use super::auth::{Freshness, Guard};
 use super::range_stream::Pieces;
+use crate::auth::Rights;
 use crate::types::*;
 use crate::{Embedded, Store, Watcher};
 
@@ -40,6 +42,7 @@ impl Caller {
 #[derive(Clone)]
 pub(super) struct Access {
     pub store: Arc<Embedded>,
+    pub guard: Guard,
     gate: Arc<Gate>,
 }
 
@@ -48,7 +51,8 @@ const REQUEST_BYTES: usize = 64;
 
 impl Access {
     pub(super) fn new(store: Arc<Embedded>) -> Self {
-        Self { store, gate: Gate::new(Limits::default()) }
+        let guard = Guard::new(Arc::clone(&store));
+        Self { store, guard, gate: Gate::new(Limits::default()) }
     }
 
     /// Writes that wait for their turn.
@@ -62,27 +66,33 @@ impl Access {
 
     pub(super) async fn range(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         request: RangeRequest,
     ) -> Result<RangeResponse, Status> {
-        Ok(self.store.range(request).await?)
+        let check = |rights: &Rights<'_>| rights.range(&request.range);
+        let run = || self.store.range(request.clone());
+        Ok(self.guard.read(caller, freshness(&request), check, run).await?)
     }
 
     /// A range told in pieces. The caller has checked that it can be.
     pub(super) async fn pieces(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         request: RangeRequest,
     ) -> Result<Pieces, Status> {
-        if request.serializable {
-            self.store.check_running()?;
-        } else {
-            self.store.linearize().await?;
-        }
-        let state = self.store.published.state.load_full();
-        state.check_revision(request.revision)?;
-        let header = self.store.published.header(state.revision);
-        Ok(Pieces::of(state, header, request))
+        let check = |rights: &Rights<'_>| rights.range(&request.range);
+        let run = || async {
+            if request.serializable {
+                self.store.check_running()?;
+            } else {
+                self.store.linearize().await?;
+            }
+            let state = self.store.published.state.load_full();
+            state.check_revision(request.revision)?;
+            let header = self.store.published.header(state.revision);
+            Ok(Pieces::of(state, header, request.clone()))
+        };
+        Ok(self.guard.read(caller, freshness(&request), check, run).await?)
     }
 
     pub(super) async fn put(
@@ -91,7 +101,8 @@ impl Access {
         request: PutRequest,
     ) -> Result<PutResponse, Status> {
         let _turn = self.turn(caller, request.key.len() + request.value.len()).await?;
-        Ok(self.store.put(request).await?)
+        let check = |rights: &Rights<'_>| rights.put(&request);
+        Ok(self.guard.write(caller, check, || self.store.put(request.clone())).await?)
     }
 
     pub(super) async fn delete_range(
@@ -100,20 +111,26 @@ impl Access {
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Status> {
         let _turn = self.turn(caller, request.range.key.len() + request.range.end.len()).await?;
-        Ok(self.store.delete_range(request).await?)
+        let check = |rights: &Rights<'_>| rights.delete(&request);
+        Ok(self.guard.write(caller, check, || self.store.delete_range(request.clone())).await?)
     }
 
     pub(super) async fn txn(&self, caller: &Caller, txn: Txn) -> Result<TxnResponse, Status> {
-        let _turn = match written_bytes(&txn) {
-            Some(bytes) => Some(self.turn(caller, bytes).await?),
-            None => None, // It only reads.
+        let check = |rights: &Rights<'_>| rights.txn(&txn);
+        let run = || self.store.txn(txn.clone());
+        let Some(bytes) = written_bytes(&txn) else {
+            return Ok(self.guard.read(caller, Freshness::Latest, check, run).await?);
         };
-        Ok(self.store.txn(txn).await?)
+        let _turn = self.turn(caller, bytes).await?;
+        Ok(self.guard.write(caller, check, run).await?)
     }
 
     pub(super) async fn compact(&self, caller: &Caller, revision: i64) -> Result<Header, Status> {
         let _turn = self.turn(caller, 0).await?;
-        Ok(self.store.compact(revision).await?)
+        Ok(self
+            .guard
+            .write(caller, |rights| rights.root(), || self.store.compact(revision))
+            .await?)
     }
 
     pub(super) async fn lease_grant(
@@ -123,27 +140,68 @@ impl Access {
         ttl: i64,
     ) -> Result<LeaseGranted, Status> {
         let _turn = self.turn(caller, 0).await?;
-        Ok(self.store.lease_grant(id, ttl).await?)
+        Ok(self
+            .guard
+            .write(caller, |rights| rights.known(), || self.store.lease_grant(id, ttl))
+            .await?)
     }
 
     pub(super) async fn lease_revoke(&self, caller: &Caller, id: i64) -> Result<Header, Status> {
         let _turn = self.turn(caller, 0).await?;
-        Ok(self.store.lease_revoke(id).await?)
+        let check = |rights: &Rights<'_>| rights.revoke(id);
+        Ok(self.guard.write(caller, check, || self.store.lease_revoke(id)).await?)
+    }
+
+    /// Renewing a lease keeps its keys, so it takes the right to write them.
+    pub(super) async fn lease_keep_alive(
+        &self,
+        caller: &Caller,
+        id: i64,
+    ) -> Result<LeaseGranted, Status> {
+        let check = |rights: &Rights<'_>| rights.revoke(id);
+        let run = || self.store.lease_keep_alive(id);
+        Ok(self.guard.read(caller, Freshness::Latest, check, run).await?)
+    }
+
+    pub(super) async fn lease_time_to_live(
+        &self,
+        caller: &Caller,
+        id: i64,
+        with_keys: bool,
+    ) -> Result<LeaseStatus, Status> {
+        let check = |rights: &Rights<'_>| match with_keys {
+            true => rights.see_lease(id),
+            false => rights.known(),
+        };
+        let run = || self.store.lease_time_to_live(id, with_keys);
+        Ok(self.guard.read(caller, Freshness::Latest, check, run).await?)
+    }
+
+    pub(super) async fn leases(&self, caller: &Caller) -> Result<Vec<i64>, Status> {
+        let run = || self.store.leases();
+        Ok(self.guard.read(caller, Freshness::Latest, |rights| rights.list_leases(), run).await?)
     }
 
     /// A watch of one of the caller's own requests.
     pub(super) async fn watch(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         request: WatchRequest,
     ) -> Result<Watcher, Status> {
-        Ok(self.store.watch(request).await?)
+        let check = |rights: &Rights<'_>| rights.range(&request.range);
+        let run = || self.store.watch(request.clone());
+        Ok(self.guard.read(caller, Freshness::Local, check, run).await?)
     }
 
     /// The header of an answer that reads nothing.
     pub(super) async fn header(&self) -> Result<Option<pb::ResponseHeader>, Status> {
         Ok(super::convert::header(self.store.status().await?.header))
     }
+}
+
+/// A serializable read is permitted, as it is read, by what this member knows.
+fn freshness(request: &RangeRequest) -> Freshness {
+    if request.serializable { Freshness::Local } else { Freshness::Latest }
 }
 
 /// Keys and values that a transaction may write; `None` when it only reads.

@@ -1,6 +1,7 @@
 //! `etcdserverpb.Lease`.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use store_proto::etcdserverpb as pb;
@@ -9,7 +10,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::access::{Access, Caller};
 use super::convert;
-use crate::Store;
 
 pub(super) struct LeaseService(pub Access);
 
@@ -46,12 +46,14 @@ impl Lease for LeaseService {
         &self,
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        let store = self.0.store.clone();
-        let answers = request.into_inner().then(move |request| {
-            let store = store.clone();
+        let (caller, requests) = Caller::of(request);
+        let shared = Arc::new((self.0.clone(), caller));
+        let answers = requests.then(move |request| {
+            let shared = Arc::clone(&shared);
             async move {
+                let (access, caller) = &*shared;
                 let id = request?.id;
-                let kept = store.lease_keep_alive(id).await?;
+                let kept = access.lease_keep_alive(caller, id).await?;
                 Ok(pb::LeaseKeepAliveResponse {
                     header: convert::header(kept.header),
                     id,
@@ -66,8 +68,8 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseTimeToLiveRequest>,
     ) -> Result<Response<pb::LeaseTimeToLiveResponse>, Status> {
-        let request = request.into_inner();
-        let lease = self.0.store.lease_time_to_live(request.id, request.keys).await?;
+        let (caller, request) = Caller::of(request);
+        let lease = self.0.lease_time_to_live(&caller, request.id, request.keys).await?;
         Ok(Response::new(pb::LeaseTimeToLiveResponse {
             header: convert::header(lease.header),
             id: request.id,
@@ -79,9 +81,10 @@ impl Lease for LeaseService {
 
     async fn lease_leases(
         &self,
-        _request: Request<pb::LeaseLeasesRequest>,
+        request: Request<pb::LeaseLeasesRequest>,
     ) -> Result<Response<pb::LeaseLeasesResponse>, Status> {
-        let leases = self.0.store.leases().await?;
+        let (caller, _) = Caller::of(request);
+        let leases = self.0.leases(&caller).await?;
         Ok(Response::new(pb::LeaseLeasesResponse {
             header: self.0.header().await?,
             leases: leases.into_iter().map(|id| pb::LeaseStatus { id }).collect(),

@@ -1,25 +1,27 @@
 //! `etcdserverpb.Maintenance`: status, snapshots, fingerprints; the rest comes with clusters.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures::Stream;
 use store_proto::etcdserverpb as pb;
 use store_proto::etcdserverpb::maintenance_server::Maintenance;
 use tonic::{Request, Response, Status};
 
+use super::access::{Access, Caller};
 use super::{convert, status};
-use crate::{ETCD_VERSION, Embedded, Store};
+use crate::{ETCD_VERSION, Store as _};
 
-pub(super) struct MaintenanceService(pub Arc<Embedded>);
+pub(super) struct MaintenanceService(pub Access);
 
 #[tonic::async_trait]
 impl Maintenance for MaintenanceService {
     async fn status(
         &self,
-        _request: Request<pb::StatusRequest>,
+        request: Request<pb::StatusRequest>,
     ) -> Result<Response<pb::StatusResponse>, Status> {
-        let status = self.0.status().await?;
+        let (caller, _) = Caller::of(request);
+        self.0.guard.known(&caller).await?;
+        let status = self.0.store.status().await?;
         let storage_version =
             ETCD_VERSION.rsplit_once('.').map_or(ETCD_VERSION, |(minor, _)| minor);
         Ok(Response::new(pb::StatusResponse {
@@ -44,10 +46,12 @@ impl Maintenance for MaintenanceService {
     /// Streams a consistent snapshot in blobs, its sha256 last.
     async fn snapshot(
         &self,
-        _request: Request<pb::SnapshotRequest>,
+        request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        let header = convert::header(self.0.status().await?.header);
-        let snapshot = self.0.snapshot().await?;
+        let (caller, _) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let header = convert::header(self.0.store.status().await?.header);
+        let snapshot = self.0.store.snapshot().await?;
         Ok(Response::new(Box::pin(super::snapshot::blobs(snapshot, header))))
     }
 
@@ -57,29 +61,38 @@ impl Maintenance for MaintenanceService {
         request: Request<pb::AlarmRequest>,
     ) -> Result<Response<pb::AlarmResponse>, Status> {
         use pb::alarm_request::AlarmAction;
-        match request.into_inner().action() {
+        let (caller, request) = Caller::of(request);
+        match request.action() {
             AlarmAction::Get => {
-                let header = convert::header(self.0.status().await?.header);
+                self.0.guard.known(&caller).await?;
+                let header = convert::header(self.0.store.status().await?.header);
                 Ok(Response::new(pb::AlarmResponse { header, alarms: Vec::new() }))
             }
-            AlarmAction::Activate | AlarmAction::Deactivate => Err(status::not_yet("alarms")),
+            AlarmAction::Activate | AlarmAction::Deactivate => {
+                self.0.guard.root(&caller).await?;
+                Err(status::not_yet("alarms"))
+            }
         }
     }
 
     async fn defragment(
         &self,
-        _request: Request<pb::DefragmentRequest>,
+        request: Request<pb::DefragmentRequest>,
     ) -> Result<Response<pb::DefragmentResponse>, Status> {
-        self.0.defragment().await?;
+        let (caller, _) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        self.0.store.defragment().await?;
         // As in etcd, this answer has no header.
         Ok(Response::new(pb::DefragmentResponse { header: None }))
     }
 
     async fn hash(
         &self,
-        _request: Request<pb::HashRequest>,
+        request: Request<pb::HashRequest>,
     ) -> Result<Response<pb::HashResponse>, Status> {
-        let (header, hash) = self.0.hash().await?;
+        let (caller, _) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let (header, hash) = self.0.store.hash().await?;
         Ok(Response::new(pb::HashResponse { header: convert::header(header), hash }))
     }
 
@@ -87,7 +100,9 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::HashKvRequest>,
     ) -> Result<Response<pb::HashKvResponse>, Status> {
-        let hashed = self.0.hash_kv(request.into_inner().revision).await?;
+        let (caller, request) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let hashed = self.0.store.hash_kv(request.revision).await?;
         Ok(Response::new(pb::HashKvResponse {
             header: convert::header(hashed.header),
             hash: hashed.hash,
@@ -98,15 +113,19 @@ impl Maintenance for MaintenanceService {
 
     async fn move_leader(
         &self,
-        _request: Request<pb::MoveLeaderRequest>,
+        request: Request<pb::MoveLeaderRequest>,
     ) -> Result<Response<pb::MoveLeaderResponse>, Status> {
+        let (caller, _) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
         Err(status::not_yet("MoveLeader"))
     }
 
     async fn downgrade(
         &self,
-        _request: Request<pb::DowngradeRequest>,
+        request: Request<pb::DowngradeRequest>,
     ) -> Result<Response<pb::DowngradeResponse>, Status> {
+        let (caller, _) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
         Err(status::not_yet("Downgrade"))
     }
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod admission;
+mod auth;
 mod cluster;
 mod concurrency;
 mod convert;

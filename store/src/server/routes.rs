@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use store_proto::etcdserverpb::auth_server::AuthServer;
 use store_proto::etcdserverpb::cluster_server::ClusterServer;
 use store_proto::etcdserverpb::kv_server::KvServer;
 use store_proto::etcdserverpb::lease_server::LeaseServer;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use super::access::Access;
+use super::auth::AuthService;
 use super::cluster::ClusterService;
 use super::concurrency::{ElectionService, LockService};
 use super::grpc_counts::{self, GrpcCounts};
@@ -47,14 +49,15 @@ impl ClientRoutes {
             KvServer::new(KvService(access.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(
-            WatchServer::new(WatchService::new(face.clone(), shutdown))
+            WatchServer::new(WatchService::new(access.clone(), shutdown))
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(LeaseServer::new(LeaseService(access.clone())))
         .add_service(LockServer::new(LockService(access.clone())))
-        .add_service(ElectionServer::new(ElectionService(access)))
+        .add_service(ElectionServer::new(ElectionService(access.clone())))
+        .add_service(AuthServer::new(AuthService::new(access.clone())))
         .add_service(ClusterServer::new(ClusterService(face.clone())))
-        .add_service(MaintenanceServer::new(MaintenanceService(store.clone())))
+        .add_service(MaintenanceServer::new(MaintenanceService(access)))
         .add_service(HealthServer::new(HealthService(face.clone())));
         let counts = Arc::new(GrpcCounts::default());
         let counting = axum::middleware::from_fn_with_state(counts.clone(), grpc_counts::count);

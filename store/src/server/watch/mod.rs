@@ -6,7 +6,6 @@ mod stream;
 mod stream_test;
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures::Stream;
 use store_proto::etcdserverpb as pb;
@@ -17,20 +16,21 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::stream::WatchStream;
-use crate::Store;
+use super::access::{Access, Caller};
+use crate::Store as _;
 
 /// Answers that may wait for a slow client. Beyond that its stream stands still, the store's
 /// channels fill, and the store feeds it from history: no write waits for a reader.
 const ANSWERS_IN_FLIGHT: usize = 64;
 
 pub(super) struct WatchService {
-    store: Arc<dyn Store>,
+    access: Access,
     shutdown: CancellationToken,
 }
 
 impl WatchService {
-    pub(super) fn new(store: Arc<dyn Store>, shutdown: CancellationToken) -> Self {
-        Self { store, shutdown }
+    pub(super) fn new(access: Access, shutdown: CancellationToken) -> Self {
+        Self { access, shutdown }
     }
 }
 
@@ -42,11 +42,11 @@ impl Watch for WatchService {
         &self,
         request: Request<Streaming<pb::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let header = self.store.status().await?.header;
+        let header = self.access.store.status().await?.header;
         let (answers, stream) = mpsc::channel(ANSWERS_IN_FLIGHT);
-        let actor = WatchStream::new(self.store.clone(), header, answers);
+        let (caller, requests) = Caller::of(request);
+        let actor = WatchStream::new(self.access.clone(), caller, header, answers);
         let shutdown = self.shutdown.clone();
-        let requests = request.into_inner();
         tokio::spawn(async move {
             tokio::select! {
                 () = actor.run(requests) => {}

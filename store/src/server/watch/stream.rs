@@ -6,7 +6,6 @@
 //! out when the last of them has passed its own mark.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +19,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::open::{OpenWatch, Wanted};
-use crate::Store;
+use crate::Store as _;
 use crate::error::Error;
+use crate::server::access::{Access, Caller};
 use crate::server::convert;
 use crate::types::*;
 
@@ -38,7 +38,9 @@ type Answer = Result<pb::WatchResponse, Status>;
 struct Gone;
 
 pub(super) struct WatchStream {
-    store: Arc<dyn Store>,
+    access: Access,
+    /// Who asks for every watch of this stream.
+    caller: Caller,
     header: Header,
     answers: mpsc::Sender<Answer>,
     open: HashMap<i64, OpenWatch>,
@@ -50,12 +52,22 @@ pub(super) struct WatchStream {
 
 impl WatchStream {
     pub(super) fn new(
-        store: Arc<dyn Store>,
+        access: Access,
+        caller: Caller,
         header: Header,
         answers: mpsc::Sender<Answer>,
     ) -> Self {
         let items = SelectAll::new();
-        Self { store, header, answers, open: HashMap::new(), items, next_id: 0, round: None }
+        Self {
+            access,
+            caller,
+            header,
+            answers,
+            open: HashMap::new(),
+            items,
+            next_id: 0,
+            round: None,
+        }
     }
 
     /// Runs until the client ends the stream or goes away.
@@ -111,9 +123,9 @@ impl WatchStream {
             return self.refuse(reason).await;
         };
         let request = WatchRequest { range, start_revision: create.start_revision };
-        let watcher = match self.store.watch(request).await {
+        let watcher = match self.access.watch(&self.caller, request).await {
             Ok(watcher) => watcher,
-            Err(error) => return self.refuse(&error.to_string()).await,
+            Err(status) => return self.refuse(status.message()).await,
         };
         let (created_revision, progress) = (watcher.created_revision, watcher.progress());
         let items = ReceiverStream::new(watcher.items)
@@ -160,7 +172,7 @@ impl WatchStream {
 
     async fn refuse(&mut self, reason: &str) -> Result<(), Gone> {
         self.send(pb::WatchResponse {
-            header: self.header(self.store.current_revision()),
+            header: self.header(self.access.store.current_revision()),
             watch_id: NO_WATCH,
             created: true,
             canceled: true,
@@ -176,7 +188,7 @@ impl WatchStream {
             return Ok(());
         }
         let response = pb::WatchResponse {
-            header: self.header(self.store.current_revision()),
+            header: self.header(self.access.store.current_revision()),
             watch_id: id,
             canceled: true,
             ..Default::default()
@@ -224,7 +236,7 @@ impl WatchStream {
             None => {
                 self.forget(id);
                 let response = pb::WatchResponse {
-                    header: self.header(self.store.current_revision()),
+                    header: self.header(self.access.store.current_revision()),
                     watch_id: id,
                     canceled: true,
                     cancel_reason: "etcdserver: server stopped".to_owned(),
@@ -278,7 +290,7 @@ impl WatchStream {
 
     /// Asks every watch that has begun; one with a future start has nothing to be behind with.
     async fn start_progress_round(&mut self) -> Result<(), Gone> {
-        let current = self.store.current_revision();
+        let current = self.access.store.current_revision();
         if self.open.is_empty() || self.round.is_some() {
             return Ok(());
         }

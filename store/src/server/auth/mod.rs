@@ -1,0 +1,9 @@
+//! Users and roles on the wire: `etcdserverpb.Auth`, and the [`Guard`] that every other service has
+//! its requests pass.
+
+mod guard;
+mod identity;
+mod service;
+
+pub(super) use guard::{Freshness, Guard};
+pub(super) use service::AuthService;
