@@ -13,6 +13,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tonic::{Code, Status};
+
 use super::identity;
 use crate::Embedded;
 use crate::auth::{Permit, Refusal, Rights, Subject, TokenSpec, token_index};
@@ -190,6 +192,18 @@ impl Guard {
             }
             TokenSpec::None => None,
         }
+    }
+}
+
+/// Why a watch was not opened, as etcd words it: what is refused for the sake of users and roles is
+/// told with its code, as Go prints a status.
+pub(in crate::server) fn cancel_reason(status: &Status) -> String {
+    let text = status.message();
+    match status.code() {
+        code @ (Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument) => {
+            format!("rpc error: code = {code:?} desc = {text}")
+        }
+        _ => text.to_owned(),
     }
 }
 

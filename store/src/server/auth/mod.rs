@@ -5,5 +5,5 @@ mod guard;
 mod identity;
 mod service;
 
-pub(super) use guard::{Freshness, Guard};
+pub(super) use guard::{Freshness, Guard, cancel_reason};
 pub(super) use service::AuthService;

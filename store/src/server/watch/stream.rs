@@ -22,6 +22,7 @@ use super::open::{OpenWatch, Wanted};
 use crate::Store as _;
 use crate::error::Error;
 use crate::server::access::{Access, Caller};
+use crate::server::auth::cancel_reason;
 use crate::server::convert;
 use crate::types::*;
 
@@ -125,7 +126,7 @@ impl WatchStream {
         let request = WatchRequest { range, start_revision: create.start_revision };
         let watcher = match self.access.watch(&self.caller, request).await {
             Ok(watcher) => watcher,
-            Err(status) => return self.refuse(status.message()).await,
+            Err(status) => return self.refuse(&cancel_reason(&status)).await,
         };
         let (created_revision, progress) = (watcher.created_revision, watcher.progress());
         let items = ReceiverStream::new(watcher.items)
