@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::Others;
+use super::consistency::{Answer, Fingerprint};
 use super::{AutoCompaction, LeaseCheckpoints, Settings};
 use crate::*;
 
@@ -224,4 +226,68 @@ async fn checkpoints_outlive_a_restart() {
     }
     assert!((90..=101).contains(&left[0]) && (990..=1001).contains(&left[1]), "{left:?}");
     store.shutdown().await;
+}
+
+/// Others that always answer the same.
+struct Same(Vec<Answer>);
+
+#[async_trait::async_trait]
+impl Others for Same {
+    async fn fingerprints(&self, _revision: i64) -> Vec<Answer> {
+        self.0.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_difference_raises_the_alarm_and_stops_writes() {
+    let store = open(Settings::default(), None).await;
+    store.put(put("a", 1)).await.expect("a put is accepted");
+    let mine: Fingerprint = store.hash_kv(0).await.expect("the store hashes").into();
+    let other = Fingerprint { hash: !mine.hash, ..mine };
+    let alike = Same(vec![(7, Some(mine)), (8, None)]);
+    let different = Same(vec![(7, Some(mine)), (8, Some(other))]);
+    store.check_latest(&alike).await.expect("the store compares");
+    assert_eq!(raised(&store), []);
+    store.check_latest(&different).await.expect("the store compares");
+    let corrupt = Alarm { kind: AlarmKind::Corrupt, member_id: 8 };
+    assert_eq!(raised(&store), [corrupt]);
+    assert_eq!(store.put(put("a", 1)).await, Err(Error::Corrupt));
+    assert_eq!(store.compact(2).await, Err(Error::Corrupt));
+    // Reads go on, as they do in etcd.
+    let range = RangeRequest { range: KeyRange::single("a"), ..RangeRequest::default() };
+    assert_eq!(store.range(range).await.map(|answer| answer.count), Ok(1));
+    store.disarm(corrupt).await.expect("the alarm is taken back");
+    store.put(put("a", 1)).await.expect("a put is accepted");
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn compactions_are_compared_once() {
+    let store = open(Settings::default(), None).await;
+    store.put(put("a", 1)).await.expect("a put is accepted");
+    assert_eq!(store.check_compaction(&Same(vec![]), -1).await, Ok(-1));
+    store.compact(2).await.expect("the store compacts");
+    let mine: Fingerprint = store.hash_kv(2).await.expect("the store hashes").into();
+    let other = Fingerprint { hash: !mine.hash, ..mine };
+    assert_eq!(store.check_compaction(&Same(vec![(7, None)]), -1).await, Ok(-1));
+    assert_eq!(store.check_compaction(&Same(vec![(7, Some(mine))]), -1).await, Ok(2));
+    assert_eq!(store.check_compaction(&Same(vec![(7, Some(other))]), 2).await, Ok(2));
+    assert_eq!(raised(&store), []);
+    // One against one: nobody knows who is right.
+    store.check_compaction(&Same(vec![(7, Some(other))]), -1).await.expect("the store compares");
+    assert_eq!(raised(&store), [Alarm { kind: AlarmKind::Corrupt, member_id: 0 }]);
+    store.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_member_that_differs_does_not_serve() {
+    let checked = Settings { initial_corrupt_check: true, ..Settings::default() };
+    for (settings, expected) in [(checked, Err(vec![7])), (Settings::default(), Ok(()))] {
+        let store = open(settings, None).await;
+        let mine: Fingerprint = store.hash_kv(0).await.expect("the store hashes").into();
+        let others = Same(vec![(7, Some(Fingerprint { hash: !mine.hash, ..mine })), (8, None)]);
+        assert_eq!(store.check_initially(&others).await, expected);
+        assert_eq!(store.check_initially(&Same(vec![(7, Some(mine))])).await, Ok(()));
+        store.shutdown().await;
+    }
 }

@@ -7,7 +7,9 @@
 mod admission;
 mod alarms;
 mod auto_compaction;
+mod checks;
 mod compactor;
+mod consistency;
 mod defragment;
 mod hashes;
 mod measures;
@@ -16,6 +18,7 @@ pub(crate) mod quota;
 mod reclaim;
 mod settings;
 mod space;
+mod stalled_disk;
 mod start;
 
 pub use hashes::KvHash;

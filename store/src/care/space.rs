@@ -22,6 +22,8 @@ pub struct Space {
     compacted: AtomicI64,
     /// Told when there may be something to give back.
     pub(super) changed: Notify,
+    /// How often the log's disk stalled.
+    pub(super) stalls: AtomicU64,
     /// Held by who raises the alarm, so that a thousand refused writes propose it once.
     pub(super) raising: Mutex<()>,
 }

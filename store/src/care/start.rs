@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{auto_compaction, reclaim};
+use super::{auto_compaction, checks, reclaim, stalled_disk};
 use crate::embedded::Embedded;
 
 /// Starts the tasks that this member's settings ask for. They end when `stop` is cancelled, and
@@ -13,4 +13,6 @@ use crate::embedded::Embedded;
 pub(crate) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &CancellationToken) {
     reclaim::start(store, tasks, stop);
     auto_compaction::start(store, tasks, stop);
+    checks::start(store, tasks, stop);
+    stalled_disk::start(store, tasks, stop);
 }

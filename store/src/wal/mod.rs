@@ -22,6 +22,7 @@ mod probe;
 mod record;
 mod recovery;
 mod segment;
+mod stall;
 mod sync_times;
 mod writer;
 

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::record::{self, Record};
 use super::segment;
+use super::stall::DiskWatch;
 use super::sync_times::SyncTimes;
 use crate::disk::{Disk, DiskFile};
 use crate::raft::log::Log;
@@ -97,6 +98,7 @@ pub struct Wal {
     jobs: mpsc::Sender<Message>,
     bytes: Arc<AtomicU64>,
     sync_times: SyncTimes,
+    disk_watch: DiskWatch,
     thread: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -111,6 +113,7 @@ impl Wal {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let bytes = Arc::new(AtomicU64::new(0));
         let sync_times = SyncTimes::default();
+        let disk_watch = DiskWatch::default();
         let writer = Writer {
             dir,
             options,
@@ -121,6 +124,7 @@ impl Wal {
             buffer: Vec::new(),
             bytes: Arc::clone(&bytes),
             sync_times: sync_times.clone(),
+            disk_watch: disk_watch.clone(),
             failure: None,
         };
         writer.count_bytes();
@@ -128,7 +132,7 @@ impl Wal {
             .name("store-wal".into())
             .spawn(move || writer.run(queue))?;
         let thread = Arc::new(std::sync::Mutex::new(Some(thread)));
-        Ok(Self { jobs, bytes, sync_times, thread })
+        Ok(Self { jobs, bytes, sync_times, disk_watch, thread })
     }
 
     /// Queues records. `done` is told when they are durable, in the order of submission.
@@ -154,6 +158,11 @@ impl Wal {
     /// How long syncs took so far.
     pub fn sync_times(&self) -> SyncTimes {
         self.sync_times.clone()
+    }
+
+    /// Tells how long the disk has been at one write.
+    pub fn disk_watch(&self) -> DiskWatch {
+        self.disk_watch.clone()
     }
 
     /// Writes what is queued, then ends the writer.
@@ -213,6 +222,7 @@ struct Writer {
     buffer: Vec<u8>,
     bytes: Arc<AtomicU64>,
     sync_times: SyncTimes,
+    disk_watch: DiskWatch,
     failure: Option<String>,
 }
 
@@ -269,6 +279,7 @@ impl Writer {
         if let Some(reason) = &self.failure {
             return Err(io::Error::other(reason.clone()));
         }
+        let _under_way = self.disk_watch.begin();
         let mut checkpoint = self.checkpoint.records();
         if !std::mem::take(&mut self.owes_checkpoint) {
             checkpoint.clear();
