@@ -1,97 +1,101 @@
-//! `endpoint health|status`: each endpoint is asked for itself.
+//! `endpoint health|status|hashkv`: each endpoint is asked for itself.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::bail;
+use futures::future::join_all;
 use store_proto::etcdserverpb as pb;
-use store_proto::etcdserverpb::maintenance_client::MaintenanceClient;
+use store_proto::etcdserverpb::alarm_request::AlarmAction;
 
-use super::{member, within};
-use crate::arguments::Endpoint;
-use crate::connect::{Target, kv};
-use crate::output::Printer;
+use super::{Context, member, within};
+use crate::arguments::cluster::{Endpoint, EndpointCommand};
+use crate::failure::Told;
+use crate::output::{Answer, Health};
 
-/// What one endpoint said.
-pub struct Health {
-    pub endpoint: String,
-    pub took: Duration,
-    pub error: Option<String>,
-}
-
-pub async fn run(
-    target: &Target,
-    command: Endpoint,
-    printer: &Printer,
-    timeout: Duration,
-) -> anyhow::Result<()> {
-    match command {
-        Endpoint::Health { cluster } => health(target, cluster, printer, timeout).await,
-        Endpoint::Status { cluster } => status(target, cluster, printer, timeout).await,
+pub async fn run(run: &Context, arguments: Endpoint) -> anyhow::Result<()> {
+    let endpoints = endpoints(run, arguments.cluster).await?;
+    match arguments.command {
+        EndpointCommand::Health => health(run, endpoints).await,
+        EndpointCommand::Status => status(run, endpoints).await,
+        EndpointCommand::Hashkv { rev } => hash_kv(run, endpoints, rev).await,
     }
 }
 
-async fn endpoints(
-    target: &Target,
-    cluster: bool,
-    timeout: Duration,
-) -> anyhow::Result<Vec<String>> {
-    if !cluster {
-        return Ok(target.endpoints.clone());
-    }
-    let members = member::list(target.any().await?, timeout).await?;
-    Ok(members.members.into_iter().flat_map(|member| member.client_ur_ls).collect())
+/// Those that were named, or those of all members.
+pub async fn endpoints(run: &Context, cluster: bool) -> anyhow::Result<Vec<String>> {
+    if cluster { member::client_urls(run).await } else { Ok(run.target.endpoints.clone()) }
 }
 
-async fn health(
-    target: &Target,
-    cluster: bool,
-    printer: &Printer,
-    timeout: Duration,
-) -> anyhow::Result<()> {
-    let mut answers = Vec::new();
-    for endpoint in endpoints(target, cluster, timeout).await? {
-        let start = Instant::now();
-        let error = probe(target, &endpoint, timeout).await.err().map(|error| format!("{error:#}"));
-        answers.push(Health { endpoint, took: start.elapsed(), error });
-    }
-    printer.endpoint_health(&answers)?;
-    let unhealthy = answers.iter().filter(|answer| answer.error.is_some()).count();
-    if unhealthy > 0 {
-        bail!("unhealthy cluster");
-    }
+/// Asks all at once: one that hangs does not keep the others from being told of.
+async fn health(run: &Context, endpoints: Vec<String>) -> anyhow::Result<()> {
+    let answers = join_all(endpoints.into_iter().map(|endpoint| probe(run, endpoint))).await;
+    run.printer.print(&Answer::Health(&answers))?;
+    anyhow::ensure!(answers.iter().all(|answer| answer.error.is_empty()), "unhealthy cluster");
     Ok(())
 }
 
-/// A linearizable read: it needs a leader and a quorum, as etcdctl's own check does.
-async fn probe(target: &Target, endpoint: &str, timeout: Duration) -> anyhow::Result<()> {
+/// A linearizable read, which needs a leader and a quorum, and no alarm.
+async fn probe(run: &Context, endpoint: String) -> Health {
+    let session = match run.target.only(&endpoint).await {
+        Ok(session) => session,
+        Err(error) => return Health { endpoint, took: None, error: format!("{error:#}") },
+    };
+    let start = Instant::now();
     let request = pb::RangeRequest { key: "health".into(), ..Default::default() };
-    within(timeout, kv(target.connect(endpoint).await?).range(request)).await.map(|_| ())
+    let read = within(run.timeout, session.kv().range(request)).await;
+    let took = Some(start.elapsed());
+    if let Err(error) = read
+        && !error.to_string().contains("permission denied")
+    {
+        return Health { endpoint, took, error: format!("{error:#}") };
+    }
+    let request = pb::AlarmRequest { action: AlarmAction::Get.into(), ..Default::default() };
+    let error = match within(run.timeout, session.maintenance().alarm(request)).await {
+        Ok(response) if response.alarms.is_empty() => String::new(),
+        Ok(response) => {
+            let alarms = response.alarms.iter().map(|alarm| alarm.alarm().as_str_name());
+            format!("Active Alarm(s): {} ", alarms.collect::<Vec<_>>().join(" "))
+        }
+        Err(_) => "Unable to fetch the alarm list".to_owned(),
+    };
+    Health { endpoint, took, error }
 }
 
-async fn status(
-    target: &Target,
-    cluster: bool,
-    printer: &Printer,
-    timeout: Duration,
-) -> anyhow::Result<()> {
+async fn status(run: &Context, endpoints: Vec<String>) -> anyhow::Result<()> {
     let mut answers = Vec::new();
-    let mut failed = 0;
-    for endpoint in endpoints(target, cluster, timeout).await? {
+    let mut failed = false;
+    for endpoint in endpoints {
         let answer = async {
-            let mut client = MaintenanceClient::new(target.connect(&endpoint).await?);
-            within(timeout, client.status(pb::StatusRequest {})).await
+            let mut client = run.target.only(&endpoint).await?.maintenance();
+            within(run.timeout, client.status(pb::StatusRequest {})).await
         };
         match answer.await {
             Ok(status) => answers.push((endpoint, status)),
             Err(error) => {
-                failed += 1;
+                failed = true;
                 eprintln!("Failed to get the status of endpoint {endpoint} ({error:#})");
             }
         }
     }
-    printer.endpoint_status(&answers)?;
-    if failed > 0 {
-        bail!("{failed} endpoint(s) did not answer");
+    run.printer.print(&Answer::Status(&answers))?;
+    if failed { Err(Told.into()) } else { Ok(()) }
+}
+
+async fn hash_kv(run: &Context, endpoints: Vec<String>, revision: i64) -> anyhow::Result<()> {
+    let mut answers = Vec::new();
+    let mut failure = None;
+    for endpoint in endpoints {
+        let answer = async {
+            let mut client = run.target.only(&endpoint).await?.maintenance();
+            within(run.timeout, client.hash_kv(pb::HashKvRequest { revision })).await
+        };
+        match answer.await {
+            Ok(hash) => answers.push((endpoint, hash)),
+            Err(error) => {
+                eprintln!("Failed to get the hash of endpoint {endpoint} ({error:#})");
+                failure = Some(error);
+            }
+        }
     }
-    Ok(())
+    run.printer.print(&Answer::HashKv(&answers))?;
+    failure.map_or(Ok(()), Err)
 }

@@ -1,72 +1,65 @@
 //! `lease grant|revoke|timetolive|list|keep-alive`.
 
-use std::time::Duration;
-
-use anyhow::bail;
 use store_proto::etcdserverpb as pb;
-use store_proto::etcdserverpb::lease_client::LeaseClient;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::sleep;
 
-use super::{refusal, within};
-use crate::arguments::Lease;
-use crate::connect::Target;
-use crate::output::Printer;
+use super::keep_alive::{KeepAlive, interval};
+use super::{Context, within};
+use crate::arguments::lease::Lease;
+use crate::connect::Session;
+use crate::failure::{Failure, Kind, kinded};
+use crate::output::Answer;
 
-pub async fn run(
-    target: &Target,
-    command: Lease,
-    printer: &Printer,
-    timeout: Duration,
-) -> anyhow::Result<()> {
-    let mut client = LeaseClient::new(target.any().await?);
+pub async fn run(run: &Context, command: Lease) -> anyhow::Result<()> {
+    let session = run.session().await?;
+    let mut client = session.lease();
     match command {
         Lease::Grant { ttl } => {
             let request = pb::LeaseGrantRequest { ttl, id: 0 };
-            printer.lease_granted(&within(timeout, client.lease_grant(request)).await?)
+            let granted = within(run.timeout, client.lease_grant(request)).await;
+            let granted = granted.map_err(|error| error.context("failed to grant lease"))?;
+            run.printer.print(&Answer::Granted(&granted))
         }
-        Lease::Revoke { lease_id } => {
-            let request = pb::LeaseRevokeRequest { id: lease_id };
-            printer.lease_revoked(lease_id, &within(timeout, client.lease_revoke(request)).await?)
+        Lease::Revoke { lease_id: id } => {
+            let request = pb::LeaseRevokeRequest { id };
+            let revoked = within(run.timeout, client.lease_revoke(request)).await;
+            let revoked = revoked.map_err(|error| error.context("failed to revoke lease"))?;
+            run.printer.print(&Answer::Revoked { id, header: &revoked.header })
         }
-        Lease::Timetolive { lease_id, keys } => {
-            let request = pb::LeaseTimeToLiveRequest { id: lease_id, keys };
-            let response = within(timeout, client.lease_time_to_live(request)).await?;
-            printer.lease_time_to_live(&response, keys)
+        Lease::Timetolive { lease_id: id, keys } => {
+            let request = pb::LeaseTimeToLiveRequest { id, keys };
+            let response = within(run.timeout, client.lease_time_to_live(request)).await;
+            let response = response.map_err(kinded(Kind::Connection))?;
+            run.printer.print(&Answer::TimeToLive { response: &response, keys })
         }
         Lease::List => {
-            let request = pb::LeaseLeasesRequest {};
-            printer.leases(&within(timeout, client.lease_leases(request)).await?)
+            let response =
+                within(run.timeout, client.lease_leases(pb::LeaseLeasesRequest {})).await;
+            run.printer.print(&Answer::Leases(&response.map_err(kinded(Kind::Connection))?))
         }
-        Lease::KeepAlive { lease_id, once } => {
-            keep_alive(client, lease_id, once, printer, timeout).await
-        }
+        Lease::KeepAlive { lease_id, once } => keep_alive(run, session, lease_id, once).await,
     }
 }
 
-/// Renews at a third of the TTL, as clientv3 does, until the lease is gone.
-async fn keep_alive(
-    mut client: LeaseClient<tonic::transport::Channel>,
-    id: i64,
-    once: bool,
-    printer: &Printer,
-    timeout: Duration,
-) -> anyhow::Result<()> {
-    let (requests, stream) = mpsc::channel(1);
-    requests.send(pb::LeaseKeepAliveRequest { id }).await?;
-    let mut answers = within(timeout, client.lease_keep_alive(ReceiverStream::new(stream))).await?;
+/// Renews at a third of the TTL, until the lease is gone.
+async fn keep_alive(run: &Context, session: Session, id: i64, once: bool) -> anyhow::Result<()> {
+    let mut keeper = KeepAlive::new(session, id);
     loop {
-        let answer = answers.message().await.map_err(|status| refusal(&status))?;
-        let Some(answer) = answer else { bail!("the server ended the stream") };
+        let answer = keeper.renew().await.map_err(kinded(Kind::Connection))?;
+        if answer.ttl <= 0 && once {
+            let reason = "etcdserver: requested lease not found";
+            return Err(Failure::new(Kind::Connection, reason).into());
+        }
         if answer.ttl <= 0 {
-            println!("lease {id:016x} expired or revoked.");
+            if run.printer.is_simple() {
+                println!("lease {id:016x} expired or revoked.");
+            }
             return Ok(());
         }
-        printer.lease_kept(&answer)?;
+        run.printer.print(&Answer::KeptAlive(&answer))?;
         if once {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_secs_f64(answer.ttl as f64 / 3.0)).await;
-        requests.send(pb::LeaseKeepAliveRequest { id }).await?;
+        sleep(interval(answer.ttl)).await;
     }
 }

@@ -1,51 +1,106 @@
-//! One file per command (or family of commands).
+//! One module per family of commands.
 
+mod alarm;
+mod auth;
+mod check;
+mod completion;
+mod defrag;
+mod downgrade;
+mod elect;
 mod endpoint;
+mod keep_alive;
 mod key;
 mod lease;
+mod lock;
 mod member;
+mod mirror;
+mod move_leader;
+mod offline;
+mod queue;
 pub mod request;
+mod role;
 mod snapshot;
+mod user;
+mod version;
 mod watch;
+mod watcher;
 
-pub use endpoint::Health;
-
-use std::future::Future;
 use std::time::Duration;
 
-use anyhow::Context;
-use store_proto::etcdserverpb as pb;
 use tonic::Status;
 
-use crate::arguments::{Arguments, Command};
-use crate::connect::{Target, kv};
+use crate::Host;
+use crate::arguments::{Arguments, Called, Command, Global};
+use crate::connect::{Session, Target};
 use crate::output::Printer;
-use crate::{Host, script};
+
+/// What every command that talks to a server needs.
+pub struct Context {
+    pub target: Target,
+    pub printer: Printer,
+    /// Time that a short command may take.
+    pub timeout: Duration,
+}
+
+impl Context {
+    fn new(global: &Global, printer: Printer, host: &Host<'_>) -> anyhow::Result<Self> {
+        if global.debug {
+            eprint!("{}", global.describe());
+        }
+        let target = Target::resolve(global, host)?;
+        Ok(Self { target, printer, timeout: global.command_timeout })
+    }
+
+    /// A connection to any of the endpoints.
+    async fn session(&self) -> anyhow::Result<Session> {
+        self.target.any().await
+    }
+}
 
 pub async fn run(arguments: Arguments, host: &Host<'_>) -> anyhow::Result<()> {
-    let Arguments { global, command } = arguments;
+    let Arguments { called, global, command } = arguments;
     let printer = Printer { format: global.write_out, hex: global.hex };
-    // What needs no server comes first.
-    let command = match command {
-        Command::Version => return printer.version(),
-        Command::Snapshot(command) => {
-            return snapshot::run(command, &global, &printer, host).await;
-        }
-        command => command,
-    };
-    let target = Target::resolve(&global, host)?;
-    let timeout = global.command_timeout;
     match command {
-        Command::Get(get) => key::get(&target, &get, &printer, timeout).await,
-        Command::Put(put) => key::put(&target, put, &printer, timeout).await,
-        Command::Del(del) => key::del(&target, &del, &printer, timeout).await,
-        Command::Txn => txn(&target, &printer, timeout).await,
-        Command::Watch(watch) => watch::run(&target, watch, &printer).await,
-        Command::Compaction { revision } => compact(&target, revision, timeout).await,
-        Command::Lease(command) => lease::run(&target, command, &printer, timeout).await,
-        Command::Member(command) => member::run(&target, command, &printer, timeout).await,
-        Command::Endpoint(command) => endpoint::run(&target, command, &printer, timeout).await,
-        Command::Version | Command::Snapshot(_) => unreachable!("answered above"),
+        Command::Version => version::run(called),
+        Command::Completion(arguments) => completion::run(called, &arguments),
+        Command::Migrate(arguments) => offline::migrate(&arguments),
+        Command::Hashkv(arguments) => offline::hash_kv(&arguments, &printer, host),
+        Command::Defrag(arguments) if arguments.data_dir.is_some() || called == Called::Etcdutl => {
+            offline::defrag(&arguments, host)
+        }
+        Command::Snapshot(command) => snapshot::run(command, &global, &printer, host).await,
+        command => online(&Context::new(&global, printer, host)?, command).await,
+    }
+}
+
+/// Commands that talk to a server.
+async fn online(run: &Context, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Get(arguments) => key::get(run, &arguments).await,
+        Command::Put(arguments) => key::put(run, &arguments).await,
+        Command::Del(arguments) => key::del(run, &arguments).await,
+        Command::Txn(arguments) => key::txn(run, &arguments).await,
+        Command::Compaction(arguments) => key::compact(run, &arguments).await,
+        Command::Watch(arguments) => watch::run(run, arguments).await,
+        Command::Lease(command) => lease::run(run, command).await,
+        Command::Member(command) => member::run(run, command).await,
+        Command::Endpoint(arguments) => endpoint::run(run, arguments).await,
+        Command::Alarm(command) => alarm::run(run, command).await,
+        Command::Defrag(arguments) => defrag::run(run, arguments.cluster).await,
+        Command::MoveLeader(arguments) => move_leader::run(run, arguments.member_id).await,
+        Command::MakeMirror(arguments) => mirror::run(run, arguments).await,
+        Command::Lock(arguments) => lock::run(run, arguments).await,
+        Command::Elect(arguments) => elect::run(run, arguments).await,
+        Command::Auth(command) => auth::run(run, command).await,
+        Command::User(command) => user::run(run, command).await,
+        Command::Role(command) => role::run(run, command).await,
+        Command::Check(command) => check::run(run, command).await,
+        Command::Downgrade(command) => downgrade::run(run, command).await,
+        Command::Version
+        | Command::Completion(_)
+        | Command::Migrate(_)
+        | Command::Hashkv(_)
+        | Command::Snapshot(_) => unreachable!("these need no server and were run already"),
     }
 }
 
@@ -57,7 +112,10 @@ pub async fn within<T>(
     match tokio::time::timeout(timeout, answer).await {
         Ok(Ok(response)) => Ok(response.into_inner()),
         Ok(Err(status)) => Err(refusal(&status)),
-        Err(_) => anyhow::bail!("no answer within {timeout:?} (--command-timeout)"),
+        Err(_) => anyhow::bail!(
+            "context deadline exceeded: no answer within {} (--command-timeout)",
+            crate::go::duration::show(timeout)
+        ),
     }
 }
 
@@ -67,18 +125,4 @@ pub fn refusal(status: &Status) -> anyhow::Error {
         return anyhow::anyhow!("the server refused: {}", status.code().description());
     }
     anyhow::anyhow!("{}", status.message().to_owned())
-}
-
-async fn txn(target: &Target, printer: &Printer, timeout: Duration) -> anyhow::Result<()> {
-    let text = std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?;
-    let request = script::parse(&text)?;
-    let response = within(timeout, kv(target.any().await?).txn(request)).await?;
-    printer.txn(&response)
-}
-
-async fn compact(target: &Target, revision: i64, timeout: Duration) -> anyhow::Result<()> {
-    let request = pb::CompactionRequest { revision, physical: false };
-    within(timeout, kv(target.any().await?).compact(request)).await?;
-    println!("compacted revision {revision}");
-    Ok(())
 }

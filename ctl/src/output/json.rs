@@ -1,211 +1,297 @@
-//! JSON with the keys of the Go client, which leaves out what is zero.
+//! `-w json`: the Go client's structs as Go's encoder writes them.
+//!
+//! Members of protobuf messages are left out when zero; those of the Go client's own structs are
+//! not, and answers about leases have their header's members among their own. Scripts know these
+//! differences, so they are kept.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use store_proto::authpb::Permission;
 use store_proto::etcdserverpb as pb;
 use store_proto::mvccpb;
 
+use super::answer::{Answer, Hash, Health};
 use crate::SnapshotStatus;
-use crate::command::Health;
+use crate::go::duration;
+use crate::go::json::{Json, Object, array, array_or_null};
 
-/// An object without its zero, empty and absent members.
-fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let is_zero = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Bool(true) | Value::Object(_) => false,
+pub fn print(answer: &Answer<'_>, hex: bool) -> Option<String> {
+    let json = match answer {
+        Answer::Get { response, .. } => range(response),
+        Answer::Put(response) => put(response),
+        Answer::Del(response) => del(response),
+        Answer::Txn(response) => txn(response),
+        Answer::Watch(response) => watch(response),
+        Answer::Granted(response) => in_header(&response.header)
+            .member("ID", response.id)
+            .member("TTL", response.ttl)
+            .member("Error", response.error.as_str())
+            .end(),
+        Answer::KeptAlive(response) => {
+            in_header(&response.header).member("ID", response.id).member("TTL", response.ttl).end()
+        }
+        Answer::TimeToLive { response, .. } => in_header(&response.header)
+            .member("id", response.id)
+            .member("ttl", response.ttl)
+            .member("granted-ttl", response.granted_ttl)
+            .member("keys", array_or_null(response.keys.iter().map(|key| &key[..])))
+            .end(),
+        Answer::Leases(response) => {
+            let leases =
+                response.leases.iter().map(|lease| Object::new().member("id", lease.id).end());
+            in_header(&response.header).member("leases", array(leases)).end()
+        }
+        Answer::MemberAdded(response) => with_header(&response.header)
+            .unless_zero("member", response.member.as_ref().map(member))
+            .unless_zero("members", members(&response.members))
+            .end(),
+        Answer::MemberChanged { header, members: all, .. } => {
+            with_header(header).unless_zero("members", members(all)).end()
+        }
+        Answer::Members(response) if hex => members_in_hex(response),
+        Answer::Members(response) => {
+            with_header(&response.header).unless_zero("members", members(&response.members)).end()
+        }
+        Answer::Health(answers) => array_or_null(answers.iter().map(health)),
+        Answer::Status(answers) => array_or_null(answers.iter().map(|(endpoint, response)| {
+            Object::new()
+                .member("Endpoint", endpoint.as_str())
+                .member("Status", status(response))
+                .end()
+        })),
+        Answer::HashKv(answers) => array_or_null(answers.iter().map(|(endpoint, response)| {
+            Object::new()
+                .member("Endpoint", endpoint.as_str())
+                .member("HashKV", hash_kv(response))
+                .end()
+        })),
+        Answer::Alarms(response) => with_header(&response.header)
+            .unless_zero("alarms", response.alarms.iter().map(alarm).collect::<Vec<_>>())
+            .end(),
+        Answer::Downgrade { response, .. } => {
+            with_header(&response.header).unless_zero("version", response.version.as_str()).end()
+        }
+        Answer::Revoked { header, .. }
+        | Answer::LeaderMoved { header, .. }
+        | Answer::Done { header, .. } => with_header(header).end(),
+        Answer::AuthStatus(response) => with_header(&response.header)
+            .unless_zero("enabled", response.enabled)
+            .unless_zero("authRevision", response.auth_revision)
+            .end(),
+        Answer::User { response, .. } => {
+            with_header(&response.header).unless_zero("roles", strings(&response.roles)).end()
+        }
+        Answer::Users(response) => {
+            with_header(&response.header).unless_zero("users", strings(&response.users)).end()
+        }
+        Answer::Roles(response) => {
+            with_header(&response.header).unless_zero("roles", strings(&response.roles)).end()
+        }
+        Answer::Role { response, .. } => with_header(&response.header)
+            .unless_zero("perm", response.perm.iter().map(permission).collect::<Vec<_>>())
+            .end(),
+        Answer::Snapshot(status) => snapshot(status),
+        Answer::FileHash(hash) => file_hash(hash),
     };
-    let members = members.into_iter().filter(|(_, value)| !is_zero(value));
-    Value::Object(members.map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>())
+    Some(format!("{}\n", json.0))
 }
 
-fn header(header: Option<&pb::ResponseHeader>) -> Value {
-    let Some(header) = header else { return Value::Null };
-    object([
-        ("cluster_id", json!(header.cluster_id)),
-        ("member_id", json!(header.member_id)),
-        ("revision", json!(header.revision)),
-        ("raft_term", json!(header.raft_term)),
-    ])
+fn strings(items: &[String]) -> Vec<&str> {
+    items.iter().map(String::as_str).collect()
 }
 
-pub fn header_only(of: Option<&pb::ResponseHeader>) -> Value {
-    object([("header", header(of))])
+/// An object that begins with the header's own members.
+fn in_header(header: &Option<pb::ResponseHeader>) -> Object {
+    let Some(header) = header else { return Object::new() };
+    Object::new()
+        .unless_zero("cluster_id", header.cluster_id)
+        .unless_zero("member_id", header.member_id)
+        .unless_zero("revision", header.revision)
+        .unless_zero("raft_term", header.raft_term)
 }
 
-fn key_value(kv: &mvccpb::KeyValue) -> Value {
-    object([
-        ("key", json!(STANDARD.encode(&kv.key))),
-        ("create_revision", json!(kv.create_revision)),
-        ("mod_revision", json!(kv.mod_revision)),
-        ("version", json!(kv.version)),
-        ("value", json!(STANDARD.encode(&kv.value))),
-        ("lease", json!(kv.lease)),
-    ])
+/// An object that begins with a header.
+fn with_header(header: &Option<pb::ResponseHeader>) -> Object {
+    let json = header.as_ref().map(|_| in_header(header).end());
+    Object::new().unless_zero("header", json)
 }
 
-fn key_values(kvs: &[mvccpb::KeyValue]) -> Value {
+fn key_value(kv: &mvccpb::KeyValue) -> Json {
+    Object::new()
+        .unless_zero("key", &kv.key[..])
+        .unless_zero("create_revision", kv.create_revision)
+        .unless_zero("mod_revision", kv.mod_revision)
+        .unless_zero("version", kv.version)
+        .unless_zero("value", &kv.value[..])
+        .unless_zero("lease", kv.lease)
+        .end()
+}
+
+fn key_values(kvs: &[mvccpb::KeyValue]) -> Vec<Json> {
     kvs.iter().map(key_value).collect()
 }
 
-pub fn range(response: &pb::RangeResponse) -> Value {
-    object([
-        ("header", header(response.header.as_ref())),
-        ("kvs", key_values(&response.kvs)),
-        ("more", json!(response.more)),
-        ("count", json!(response.count)),
-    ])
+fn range(response: &pb::RangeResponse) -> Json {
+    with_header(&response.header)
+        .unless_zero("kvs", key_values(&response.kvs))
+        .unless_zero("more", response.more)
+        .unless_zero("count", response.count)
+        .end()
 }
 
-pub fn put(response: &pb::PutResponse) -> Value {
-    object([
-        ("header", header(response.header.as_ref())),
-        ("prev_kv", response.prev_kv.as_ref().map_or(Value::Null, key_value)),
-    ])
+fn put(response: &pb::PutResponse) -> Json {
+    with_header(&response.header)
+        .unless_zero("prev_kv", response.prev_kv.as_ref().map(key_value))
+        .end()
 }
 
-pub fn delete(response: &pb::DeleteRangeResponse) -> Value {
-    object([
-        ("header", header(response.header.as_ref())),
-        ("deleted", json!(response.deleted)),
-        ("prev_kvs", key_values(&response.prev_kvs)),
-    ])
+fn del(response: &pb::DeleteRangeResponse) -> Json {
+    with_header(&response.header)
+        .unless_zero("deleted", response.deleted)
+        .unless_zero("prev_kvs", key_values(&response.prev_kvs))
+        .end()
 }
 
-pub fn txn(response: &pb::TxnResponse) -> Value {
-    object([
-        ("header", header(response.header.as_ref())),
-        ("succeeded", json!(response.succeeded)),
-        ("responses", response.responses.iter().map(response_op).collect()),
-    ])
+fn txn(response: &pb::TxnResponse) -> Json {
+    with_header(&response.header)
+        .unless_zero("succeeded", response.succeeded)
+        .unless_zero("responses", response.responses.iter().map(response_op).collect::<Vec<_>>())
+        .end()
 }
 
 /// Go wraps a oneof twice: the field `Response`, then the member's own name.
-fn response_op(op: &pb::ResponseOp) -> Value {
+fn response_op(op: &pb::ResponseOp) -> Json {
     use pb::response_op::Response;
-    let response = match &op.response {
-        Some(Response::ResponseRange(response)) => json!({"response_range": range(response)}),
-        Some(Response::ResponsePut(response)) => json!({"response_put": put(response)}),
-        Some(Response::ResponseDeleteRange(response)) => {
-            json!({"response_delete_range": delete(response)})
-        }
-        Some(Response::ResponseTxn(response)) => json!({"response_txn": txn(response)}),
-        None => Value::Null,
+    let response = op.response.as_ref().map(|response| {
+        let (name, json) = match response {
+            Response::ResponseRange(response) => ("response_range", range(response)),
+            Response::ResponsePut(response) => ("response_put", put(response)),
+            Response::ResponseDeleteRange(response) => ("response_delete_range", del(response)),
+            Response::ResponseTxn(response) => ("response_txn", txn(response)),
+        };
+        Object::new().member(name, json).end()
+    });
+    Object::new().member("Response", response).end()
+}
+
+fn watch(response: &pb::WatchResponse) -> Json {
+    let event = |event: &mvccpb::Event| {
+        Object::new()
+            .unless_zero("type", event.r#type)
+            .unless_zero("kv", event.kv.as_ref().map(key_value))
+            .unless_zero("prev_kv", event.prev_kv.as_ref().map(key_value))
+            .end()
     };
-    json!({"Response": response})
+    Object::new()
+        .member("Header", in_header(&response.header).end())
+        .member("Events", array(response.events.iter().map(event)))
+        .member("CompactRevision", response.compact_revision)
+        .member("Canceled", response.canceled)
+        .member("Created", response.created)
+        .end()
 }
 
-pub fn watch(response: &pb::WatchResponse) -> Value {
-    json!({
-        "Header": header(response.header.as_ref()),
-        "Events": response.events.iter().map(event).collect::<Vec<_>>(),
-        "CompactRevision": response.compact_revision,
-        "Canceled": response.canceled,
-        "Created": response.created,
-    })
+fn member(member: &pb::Member) -> Json {
+    Object::new()
+        .unless_zero("ID", member.id)
+        .unless_zero("name", member.name.as_str())
+        .unless_zero("peerURLs", strings(&member.peer_ur_ls))
+        .unless_zero("clientURLs", strings(&member.client_ur_ls))
+        .unless_zero("isLearner", member.is_learner)
+        .end()
 }
 
-fn event(event: &mvccpb::Event) -> Value {
-    object([
-        ("type", json!(event.r#type)),
-        ("kv", event.kv.as_ref().map_or(Value::Null, key_value)),
-        ("prev_kv", event.prev_kv.as_ref().map_or(Value::Null, key_value)),
-    ])
+fn members(all: &[pb::Member]) -> Vec<Json> {
+    all.iter().map(member).collect()
 }
 
-pub fn members(response: &pb::MemberListResponse) -> Value {
+/// With `--hex` ids are strings, and neither revisions nor learners are told of.
+fn members_in_hex(response: &pb::MemberListResponse) -> Json {
+    let header = response.header.unwrap_or_default();
+    let id = |id: u64| format!("{id:x}");
+    let header = Object::new()
+        .member("cluster_id", id(header.cluster_id).as_str())
+        .member("member_id", id(header.member_id).as_str())
+        .member("raft_term", header.raft_term)
+        .end();
     let member = |member: &pb::Member| {
-        object([
-            ("ID", json!(member.id)),
-            ("name", json!(member.name)),
-            ("peerURLs", json!(member.peer_ur_ls)),
-            ("clientURLs", json!(member.client_ur_ls)),
-            ("isLearner", json!(member.is_learner)),
-        ])
+        Object::new()
+            .member("ID", id(member.id).as_str())
+            .member("name", member.name.as_str())
+            .member("peerURLs", array_or_null(strings(&member.peer_ur_ls)))
+            .member("clientURLs", array_or_null(strings(&member.client_ur_ls)))
+            .end()
     };
-    object([
-        ("header", header(response.header.as_ref())),
-        ("members", response.members.iter().map(member).collect()),
-    ])
+    let members: Vec<Json> = response.members.iter().map(member).collect();
+    Object::new().member("header", header).unless_zero("members", members).end()
 }
 
-pub fn health(answers: &[Health]) -> Value {
-    let answer = |answer: &Health| {
-        let mut value = json!({
-            "endpoint": answer.endpoint,
-            "health": answer.error.is_none(),
-            "took": format!("{:?}", answer.took),
-        });
-        if let Some(error) = &answer.error {
-            value["error"] = json!(error);
-        }
-        value
-    };
-    answers.iter().map(answer).collect()
+fn health(health: &Health) -> Json {
+    Object::new()
+        .member("endpoint", health.endpoint.as_str())
+        .member("health", health.error.is_empty())
+        .member("took", health.took.map(duration::show).unwrap_or_default().as_str())
+        .unless_zero("error", health.error.as_str())
+        .end()
 }
 
-pub fn status(answers: &[(String, pb::StatusResponse)]) -> Value {
-    let answer = |(endpoint, status): &(String, pb::StatusResponse)| {
-        let status = object([
-            ("header", header(status.header.as_ref())),
-            ("version", json!(status.version)),
-            ("dbSize", json!(status.db_size)),
-            ("leader", json!(status.leader)),
-            ("raftIndex", json!(status.raft_index)),
-            ("raftTerm", json!(status.raft_term)),
-            ("raftAppliedIndex", json!(status.raft_applied_index)),
-            ("errors", json!(status.errors)),
-            ("dbSizeInUse", json!(status.db_size_in_use)),
-            ("isLearner", json!(status.is_learner)),
-            ("storageVersion", json!(status.storage_version)),
-        ]);
-        json!({"Endpoint": endpoint, "Status": status})
-    };
-    answers.iter().map(answer).collect()
+fn status(status: &pb::StatusResponse) -> Json {
+    let downgrade = status.downgrade_info.as_ref().map(|downgrade| {
+        Object::new()
+            .unless_zero("enabled", downgrade.enabled)
+            .unless_zero("targetVersion", downgrade.target_version.as_str())
+            .end()
+    });
+    with_header(&status.header)
+        .unless_zero("version", status.version.as_str())
+        .unless_zero("dbSize", status.db_size)
+        .unless_zero("leader", status.leader)
+        .unless_zero("raftIndex", status.raft_index)
+        .unless_zero("raftTerm", status.raft_term)
+        .unless_zero("raftAppliedIndex", status.raft_applied_index)
+        .unless_zero("errors", strings(&status.errors))
+        .unless_zero("dbSizeInUse", status.db_size_in_use)
+        .unless_zero("isLearner", status.is_learner)
+        .unless_zero("storageVersion", status.storage_version.as_str())
+        .unless_zero("dbSizeQuota", status.db_size_quota)
+        .unless_zero("downgradeInfo", downgrade)
+        .end()
 }
 
-pub fn snapshot(status: &SnapshotStatus) -> Value {
-    json!({
-        "hash": status.hash,
-        "revision": status.revision,
-        "totalKey": status.total_keys,
-        "totalSize": status.total_size,
-        "version": status.version,
-    })
+fn hash_kv(response: &pb::HashKvResponse) -> Json {
+    with_header(&response.header)
+        .unless_zero("hash", response.hash)
+        .unless_zero("compact_revision", response.compact_revision)
+        .unless_zero("hash_revision", response.hash_revision)
+        .end()
 }
 
-/// The Go client flattens the header into a grant's answer.
-pub fn lease_granted(response: &pb::LeaseGrantResponse) -> Value {
-    let mut value = header(response.header.as_ref());
-    value["ID"] = json!(response.id);
-    value["TTL"] = json!(response.ttl);
-    value["Error"] = json!(response.error);
-    value
+fn alarm(alarm: &pb::AlarmMember) -> Json {
+    Object::new().unless_zero("memberID", alarm.member_id).unless_zero("alarm", alarm.alarm).end()
 }
 
-pub fn lease_kept(response: &pb::LeaseKeepAliveResponse) -> Value {
-    let mut value = header(response.header.as_ref());
-    value["ID"] = json!(response.id);
-    value["TTL"] = json!(response.ttl);
-    value
+fn permission(permission: &Permission) -> Json {
+    Object::new()
+        .unless_zero("permType", permission.perm_type)
+        .unless_zero("key", &permission.key[..])
+        .unless_zero("range_end", &permission.range_end[..])
+        .end()
 }
 
-pub fn lease_time_to_live(response: &pb::LeaseTimeToLiveResponse) -> Value {
-    let mut value = header(response.header.as_ref());
-    value["id"] = json!(response.id);
-    value["ttl"] = json!(response.ttl);
-    value["granted-ttl"] = json!(response.granted_ttl);
-    value["keys"] = response.keys.iter().map(|key| json!(STANDARD.encode(key))).collect();
-    value
+fn snapshot(status: &SnapshotStatus) -> Json {
+    Object::new()
+        .member("hash", status.hash)
+        .member("revision", status.revision)
+        .member("totalKey", status.total_keys)
+        .member("totalSize", status.total_size)
+        .member("version", status.version.as_str())
+        .end()
 }
 
-pub fn leases(response: &pb::LeaseLeasesResponse) -> Value {
-    let mut value = header(response.header.as_ref());
-    value["leases"] = response.leases.iter().map(|lease| json!({"id": lease.id})).collect();
-    value
+fn file_hash(hash: &Hash) -> Json {
+    Object::new()
+        .member("hash", hash.hash)
+        .member("hashRevision", hash.revision)
+        .member("compactRevision", hash.compact_revision)
+        .end()
 }
 
 #[cfg(test)]
@@ -213,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeros_are_left_out_as_go_does() {
+    fn zeros_are_left_out_of_messages() {
         let response = pb::RangeResponse {
             header: Some(pb::ResponseHeader { revision: 2, ..Default::default() }),
             kvs: vec![mvccpb::KeyValue {
@@ -227,11 +313,12 @@ mod tests {
             more: false,
             count: 1,
         };
-        let expected = json!({
-            "header": {"revision": 2},
-            "kvs": [{"key": "aw==", "create_revision": 2, "mod_revision": 2, "version": 1, "value": "dg=="}],
-            "count": 1,
-        });
-        assert_eq!(range(&response), expected);
+        let answer = Answer::Get { response: &response, values_only: false };
+        let expected = concat!(
+            r#"{"header":{"revision":2},"kvs":[{"key":"aw==","create_revision":2,"mod_revision":2,"#,
+            r#""version":1,"value":"dg=="}],"count":1}"#,
+            "\n"
+        );
+        assert_eq!(print(&answer, false).as_deref(), Some(expected));
     }
 }

@@ -1,0 +1,14 @@
+//! `version`: the lines that scripts read from etcdctl, and what this really is.
+
+use crate::arguments::Called;
+
+/// The release of etcd whose commands and output forms these are.
+const ETCD_VERSION: &str = "3.6.14";
+const API_VERSION: &str = "3.6";
+
+pub fn run(called: Called) -> anyhow::Result<()> {
+    println!("{} version: {ETCD_VERSION}", called.name());
+    println!("API version: {API_VERSION}");
+    println!("Coracle version: {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
