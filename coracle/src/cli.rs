@@ -26,6 +26,11 @@ pub enum Command {
     /// Prints `ready in …` and an `export KUBECONFIG=…` line once kubectl can use it. The data
     /// directory keeps everything: the same directory brings the same cluster back.
     Up(up::Options),
+    /// Run one member of the store alone, with etcd's flags
+    ///
+    /// Also under the name `etcd`, by a link to this binary. `coracle store --help` tells every flag.
+    #[command(disable_help_flag = true)]
+    Store(StoreArguments),
     /// Read, write and back up the store, as etcdctl and etcdutl do
     ///
     /// Without `--endpoints` the running cluster of this host is used, with its certificates: the
@@ -42,6 +47,13 @@ pub enum Command {
     Completion(completion::Arguments),
     /// Print the version of this binary and of the APIs that it serves
     Version(version::Arguments),
+}
+
+/// What stands after `store` is read by [`crate::store`], in the grammar of etcd's flags.
+#[derive(Debug, clap::Args)]
+pub struct StoreArguments {
+    #[arg(value_name = "FLAGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    _flags: Vec<std::ffi::OsString>,
 }
 
 #[cfg(test)]

@@ -28,7 +28,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         SupportedShell::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "coracle", &mut script);
+    // clap does not parse what stands after `store`; the shell shall know it all the same.
+    let mut command = Cli::command().mut_subcommand("store", |store| {
+        crate::store::command(store.mut_arg("_flags", |flags| flags.hide(true)))
+    });
+    generate(shell, &mut command, "coracle", &mut script);
     stdout().write_all(&script)?;
     Ok(())
 }

@@ -10,6 +10,7 @@ mod image;
 mod logging;
 mod program;
 mod snapshots;
+mod store;
 mod up;
 mod version;
 

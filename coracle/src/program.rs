@@ -8,11 +8,10 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::snapshots::StoreSnapshots;
-use crate::{completion, exit, image, logging, up, version};
+use crate::{completion, exit, image, logging, store, up, version};
 
 /// Upstream programs that this binary will answer for, but does not yet.
-const NOT_YET: [&str; 7] = [
-    "etcd",
+const NOT_YET: [&str; 6] = [
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
@@ -21,15 +20,22 @@ const NOT_YET: [&str; 7] = [
     "cfssljson",
 ];
 
-/// Runs the program that `arguments[0]` names: `ctl`, `etcdctl` or `etcdutl` by those names, else
-/// `coracle` itself.
+/// Runs the program that `arguments[0]` names: `etcd`, `ctl`, `etcdctl` or `etcdutl` by those names,
+/// else `coracle` itself.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let name = arguments.first().map(called_name).unwrap_or_default();
     if let Some(name) = ctl::NAMES.into_iter().find(|known| *known == name) {
         return match ctl::parse(name, arguments) {
             Ok(arguments) => run_ctl(arguments),
-            Err(error) => exit::of_usage(&error),
+            Err(error) => ctl::refuse(name, &error),
         };
+    }
+    if name == "etcd" {
+        return store::run(store::Persona::Etcd, arguments.into_iter().skip(1).collect());
+    }
+    // Its flags are etcd's, in Go's grammar.
+    if arguments.get(1).is_some_and(|command| command == "store") {
+        return store::run(store::Persona::Coracle, arguments.into_iter().skip(2).collect());
     }
     if NOT_YET.contains(&name.as_str()) {
         eprintln!(
@@ -49,6 +55,13 @@ fn dispatch(cli: Cli) -> ExitCode {
     logging::start(&cli.log);
     let result = match cli.command {
         Command::Up(options) => up::run(options),
+        // Reached with options before the command, which are not etcd's.
+        Command::Store(_) => Err(exit::Usage(
+            "options of `coracle store` stand after `store`: it has etcd's, --log-level and \
+             --log-format too"
+                .to_owned(),
+        )
+        .into()),
         Command::Ctl(arguments) => return run_ctl(*arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Completion(arguments) => completion::run(&arguments),

@@ -23,10 +23,12 @@ use certs::{ClusterPki, HostNames};
 
 use self::control_plane::ControlPlane;
 use self::data_dir::DataDir;
-use self::listeners::{Listeners, advertised_address, local_url};
+use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
 use self::run_file::RunFile;
 
+pub use self::listeners::advertised_address;
+pub use self::signals::{Caught, Signals};
 pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
 pub use self::node::host_name;
 pub use self::options::Options;

@@ -1,0 +1,107 @@
+//! The TLS of a member, opened from its settings: files that are followed, or certificates that the
+//! member makes for itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use certs::{ClientConfigFiles, PairFiles, ServerFiles, Trust};
+use store::ClientTls;
+use store::ServerTls;
+use store::server::Security as Demand;
+
+use super::security::{Identity, Security, Side};
+use super::urls::Url;
+
+/// gRPC first.
+const ALPN: [&str; 2] = ["h2", "http/1.1"];
+
+/// What listeners present and demand, and what calls to other members present.
+pub struct MemberTls {
+    clients: Option<Arc<ServerFiles>>,
+    peers: Option<Arc<ServerFiles>>,
+    calls: Option<Arc<ClientConfigFiles>>,
+}
+
+impl MemberTls {
+    /// `client_urls` and `peer_urls` give made certificates their names.
+    pub fn open(
+        security: &Security,
+        data_dir: &Path,
+        client_urls: &[Url],
+        peer_urls: &[Url],
+    ) -> Result<Self, certs::Error> {
+        let made = |urls: &[Url], name: &str| {
+            let directory = data_dir.join("fixtures").join(name);
+            let mut hosts: Vec<String> =
+                urls.iter().filter_map(Url::host).map(str::to_owned).collect();
+            hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+            hosts.sort();
+            hosts.dedup();
+            hosts.retain(|host| !host.is_empty());
+            certs::self_signed(&directory, &hosts, security.made_validity)
+        };
+        let pair = |side: &Side, urls: &[Url], name: &str| match &side.identity {
+            Identity::None => Ok(None),
+            Identity::Files(files) => Ok(Some(files.clone())),
+            Identity::Made => made(urls, name).map(Some),
+        };
+        let serve = |side: &Side, pair: Option<PairFiles>, purpose| {
+            let Some(pair) = pair else { return Ok(None) };
+            let (clients, protocol) = (side.clients.clone(), security.protocol.clone());
+            ServerFiles::open(purpose, pair, clients, protocol, &ALPN).map(Some)
+        };
+        let client_pair = pair(&security.clients, client_urls, "client")?;
+        let peer_pair = pair(&security.peers, peer_urls, "peer")?;
+        let calls = calls(security, peer_pair.clone())?;
+        Ok(Self {
+            clients: serve(&security.clients, client_pair, "the client listeners")?,
+            peers: serve(&security.peers, peer_pair, "the peer listeners")?,
+            calls,
+        })
+    }
+
+    /// For a client or metrics listener at `url`.
+    pub fn of_clients(&self, url: &Url) -> Demand {
+        demand(self.clients.as_ref(), url)
+    }
+
+    /// For a peer listener at `url`.
+    pub fn of_peers(&self, url: &Url) -> Demand {
+        demand(self.peers.as_ref(), url)
+    }
+
+    /// For calls to other members.
+    pub fn of_calls(&self) -> Option<ClientTls> {
+        let calls = Arc::clone(self.calls.as_ref()?);
+        Some(ClientTls(Arc::new(move || calls.current())))
+    }
+}
+
+/// A plain URL is served plainly whatever certificates there are, as in etcd.
+fn demand(files: Option<&Arc<ServerFiles>>, url: &Url) -> Demand {
+    match files {
+        Some(files) if url.scheme.is_secure() => {
+            let files = Arc::clone(files);
+            Demand::Tls(ServerTls(Arc::new(move || files.current())))
+        }
+        _ => Demand::Plain,
+    }
+}
+
+/// Without a named authority the system's are trusted, and among members that made their own
+/// certificates, anyone: as in etcd that encrypts and does not authenticate.
+fn calls(
+    security: &Security,
+    own: Option<PairFiles>,
+) -> Result<Option<Arc<ClientConfigFiles>>, certs::Error> {
+    let side = &security.peers;
+    let trust = match (&side.identity, &side.authorities) {
+        (_, Some(path)) => Trust::Authorities(path.clone()),
+        (Identity::Made, None) => Trust::Anyone,
+        (Identity::Files(_), None) => Trust::System,
+        (Identity::None, None) => return Ok(None),
+    };
+    let pair = side.caller.clone().or(own);
+    let protocol = security.protocol.clone();
+    ClientConfigFiles::open("calls to other members", pair, trust, protocol).map(Some)
+}
