@@ -29,7 +29,7 @@ impl SnapshotFiles for StoreSnapshots {
             name: crate::up::host_name(),
             ..RestoreOptions::default()
         };
-        snapshot::restore(file, crate::up::store_path(data_dir), options)?;
+        snapshot::restore(file, crate::up::store_path(data_dir), options, &|_| {})?;
         Ok(())
     }
 }

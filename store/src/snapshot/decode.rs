@@ -2,53 +2,74 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::error::SnapshotError;
 use super::format::*;
+use super::progress::{OnProgress, Phase, Progress};
 use crate::mvcc::{Rebuild, State};
-
-/// Why a file was not read as a snapshot.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    #[error("cannot {action} {path}: {source}", path = .path.display())]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("{path} is not a snapshot of this store", path = .path.display())]
-    NotASnapshot { path: PathBuf },
-    #[error(
-        "{path} has snapshot format {format}, which this version does not know",
-        path = .path.display()
-    )]
-    UnknownFormat { path: PathBuf, format: u32 },
-    #[error(
-        "snapshot {path} is damaged at offset {offset}: {reason}",
-        path = .path.display()
-    )]
-    Corrupt { path: PathBuf, offset: u64, reason: &'static str },
-    #[error(
-        "snapshot {path} does not match its checksum (sha256); it is damaged or incomplete",
-        path = .path.display()
-    )]
-    WrongHash { path: PathBuf },
-}
 
 /// A snapshot in memory.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) meta: Meta,
     pub(crate) state: State,
-    /// CRC32C over all items, a short name for the content.
-    pub(crate) hash: u32,
-    pub(crate) size: u64,
 }
 
-/// Reads `path`. Frames are always checked; `check_hash` asks for the file's own hash as well.
+/// What a file says of itself, checked but not kept.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) meta: Meta,
+    /// CRC32C over all items, a short name for the content.
+    pub(super) hash: u32,
+    /// Bytes of the file.
+    pub(super) size: u64,
+}
+
+/// Reads `path`, written by this store. Frames are always checked; `check_hash` asks for the file's
+/// own hash as well.
 pub(crate) fn load(path: &Path, check_hash: bool) -> Result<Loaded, SnapshotError> {
+    load_telling(path, check_hash, &|_| {})
+}
+
+/// As [`load`], and tells how far it is.
+pub(super) fn load_telling(
+    path: &Path,
+    check_hash: bool,
+    on_progress: OnProgress<'_>,
+) -> Result<Loaded, SnapshotError> {
+    let mut rebuild = Rebuild::default();
+    let checked = read(path, check_hash, on_progress, |meta, item| match item {
+        None => {
+            rebuild = Rebuild::new(meta.revision, meta.compacted, meta.side.clone());
+        }
+        Some(Item::Lease { id, ttl, remaining_ttl }) => {
+            rebuild.lease_with_remaining(id, ttl, remaining_ttl);
+        }
+        Some(Item::Base(kv)) => rebuild.base(kv),
+        Some(Item::Changes { revision, events }) => rebuild.changes(revision, events),
+        Some(Item::Meta(_) | Item::End(_)) => {}
+    })?;
+    Ok(Loaded { meta: checked.meta, state: rebuild.finish() })
+}
+
+/// Reads all of `path` and keeps nothing of it.
+pub(super) fn check(path: &Path) -> Result<Checked, SnapshotError> {
+    read(path, true, &|_| {}, |_, _| {})
+}
+
+/// Hands each item to `take`, the first time without one.
+fn read(
+    path: &Path,
+    check_hash: bool,
+    on_progress: OnProgress<'_>,
+    mut take: impl FnMut(&Meta, Option<Item>),
+) -> Result<Checked, SnapshotError> {
     let mut input = Input::open(path)?;
     input.header()?;
     let mut meta: Option<Box<Meta>> = None;
-    let mut rebuild = Rebuild::default();
     let mut items = 0u64;
     let mut content = 0u32;
     let mut ended = false;
@@ -60,25 +81,25 @@ pub(crate) fn load(path: &Path, check_hash: bool) -> Result<Loaded, SnapshotErro
                 return Err(input.corrupt("items follow the end"));
             }
             let item = take_item(&mut rest).ok_or_else(|| input.corrupt("an item is malformed"))?;
-            match item {
-                Item::Meta(found) if meta.is_none() => {
-                    rebuild = Rebuild::new(found.revision, found.compacted, found.side.clone());
+            match (item, &meta) {
+                (Item::Meta(found), None) => {
+                    take(&found, None);
                     meta = Some(found);
                 }
-                Item::Meta(_) => return Err(input.corrupt("meta data appear twice")),
-                _ if meta.is_none() => return Err(input.corrupt("meta data are not first")),
-                Item::Lease { id, ttl } => rebuild.lease(id, ttl),
-                Item::Base(kv) => rebuild.base(kv),
-                Item::Changes { revision, events } => rebuild.changes(revision, events),
-                Item::End(count) if count == items => ended = true,
-                Item::End(_) => return Err(input.corrupt("items are missing")),
+                (Item::Meta(_), Some(_)) => return Err(input.corrupt("meta data appear twice")),
+                (_, None) => return Err(input.corrupt("meta data are not first")),
+                (Item::End(count), _) if count == items => ended = true,
+                (Item::End(_), _) => return Err(input.corrupt("items are missing")),
+                (item, Some(meta)) => take(meta, Some(item)),
             }
             items += 1;
         }
+        let (done, total) = (input.offset, input.length);
+        on_progress(Progress { phase: Phase::Reading, done, total });
     }
     let meta = meta.filter(|_| ended).ok_or_else(|| input.corrupt("the end is missing"))?;
     input.hash(check_hash)?;
-    Ok(Loaded { meta: *meta, state: rebuild.finish(), hash: content, size: input.length })
+    Ok(Checked { meta: *meta, hash: content, size: input.length })
 }
 
 /// Reads what the snapshot says of itself, and no more.
@@ -109,8 +130,9 @@ impl<'p> Input<'p> {
         Ok(Self { path, file, offset: 0, length, hash: Sha256::new() })
     }
 
-    fn corrupt(&self, reason: &'static str) -> SnapshotError {
-        SnapshotError::Corrupt { path: self.path.to_owned(), offset: self.offset, reason }
+    fn corrupt(&self, reason: &str) -> SnapshotError {
+        let (path, reason) = (self.path.to_owned(), reason.to_owned());
+        SnapshotError::Corrupt { path, offset: self.offset, reason }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<(), SnapshotError> {

@@ -1,17 +1,15 @@
 //! The member's own snapshot files.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::decode::{SnapshotError, peek};
-use super::encode::encode;
+use super::decode::peek;
+use super::encoding::Encoding;
+use super::error::SnapshotError;
 use super::format::Meta;
-use crate::disk::sync_dir;
+use super::output::write_file;
+use super::progress::OnProgress;
 use crate::mvcc::State;
-
-/// Writes are handed to the system in pieces of this size.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// The directory that keeps the member's snapshots: normally one.
 #[derive(Clone, Debug)]
@@ -46,14 +44,20 @@ impl Home {
 
     /// Writes a snapshot; it is durable when this returns. Older ones are removed.
     pub(crate) fn write(&self, meta: &Meta, state: &State) -> io::Result<PathBuf> {
+        self.write_telling(meta, state, &|_| {})
+    }
+
+    /// As [`Home::write`], and tells how far it is.
+    pub(super) fn write_telling(
+        &self,
+        meta: &Meta,
+        state: &State,
+        on_progress: OnProgress<'_>,
+    ) -> io::Result<PathBuf> {
         let index = meta.last_log.map_or(0, |(_, index)| index);
         let path = self.dir.join(format!("{index:016x}.snap"));
-        let temporary = path.with_extension("tmp");
-        let mut file = io::BufWriter::with_capacity(WRITE_BYTES, File::create(&temporary)?);
-        encode(meta, state, &mut |bytes: &[u8]| file.write_all(bytes))?;
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&temporary, &path)?;
-        sync_dir(&self.dir)?;
+        let encoding = Encoding::own(meta.clone(), state.clone());
+        write_file(&path, &encoding, on_progress)?;
         self.remove_older(index)?;
         Ok(path)
     }

@@ -69,6 +69,8 @@ pub(crate) enum Item {
     Lease {
         id: i64,
         ttl: i64,
+        /// Seconds left at the last checkpoint; 0: all of them.
+        remaining_ttl: i64,
     },
     Base(KeyValue),
     Changes {
@@ -85,10 +87,14 @@ pub(crate) fn put_meta(out: &mut Vec<u8>, meta: &Meta) {
     put_bytes(out, &json);
 }
 
-pub(crate) fn put_lease(out: &mut Vec<u8>, id: i64, ttl: i64) {
-    out.put_u8(1);
+/// A lease that was never checkpointed is written as it always was.
+pub(crate) fn put_lease(out: &mut Vec<u8>, id: i64, ttl: i64, remaining_ttl: i64) {
+    out.put_u8(if remaining_ttl == 0 { 1 } else { 5 });
     out.put_i64_le(id);
     out.put_i64_le(ttl);
+    if remaining_ttl != 0 {
+        out.put_i64_le(remaining_ttl);
+    }
 }
 
 pub(crate) fn put_base(out: &mut Vec<u8>, kv: &KeyValue) {
@@ -131,7 +137,11 @@ fn put_kv(out: &mut Vec<u8>, kv: &KeyValue) {
 pub(crate) fn take_item(input: &mut &[u8]) -> Option<Item> {
     Some(match input.try_get_u8().ok()? {
         0 => Item::Meta(serde_json::from_slice(take_slice(input)?).ok()?),
-        1 => Item::Lease { id: input.try_get_i64_le().ok()?, ttl: input.try_get_i64_le().ok()? },
+        tag @ (1 | 5) => Item::Lease {
+            id: input.try_get_i64_le().ok()?,
+            ttl: input.try_get_i64_le().ok()?,
+            remaining_ttl: if tag == 5 { input.try_get_i64_le().ok()? } else { 0 },
+        },
         2 => Item::Base(take_kv(input)?),
         3 => {
             let revision = input.try_get_i64_le().ok()?;

@@ -1,7 +1,12 @@
 //! Snapshots: the whole state in one checksummed file.
 //!
-//! The same format is the member's own durable snapshot (what the WAL is purged up to), what
-//! `snapshot save` streams, and what `restore` reads. Values are written once each: the state at the
+//! Two formats. etcd's database file ([`SnapshotFormat::Etcd`], see [`etcd`]) is how data moves in
+//! and out: what a client of etcd's gets from `snapshot save`, and what `restore` takes. The store's
+//! own ([`SnapshotFormat::Coracle`]) is described here. Both are made from a state and read into
+//! one; nothing works on the files themselves.
+//!
+//! The same own format is the member's own durable snapshot (what the WAL is purged up to), what
+//! goes to a member that lags, and what a client may ask for. Values are written once each: the state at the
 //! compact revision, then the changes since (see [`crate::mvcc::Rebuild`]).
 //!
 //! ```text
@@ -15,23 +20,35 @@
 //! Ordering of files: write, fsync, rename, fsync the directory, and only then does Raft hear of the
 //! snapshot and purge its log.
 
+mod any;
+mod bootstrap;
+mod convert;
 mod decode;
 mod encode;
+mod encoding;
+mod error;
+mod etcd;
 mod files;
 pub(crate) mod format;
 mod image;
+mod output;
+mod progress;
 mod restore;
 mod stream;
 
-pub use decode::SnapshotError;
-pub use restore::{RestoreError, RestoreOptions, Restored, SnapshotStatus, restore, status};
+pub use any::{SnapshotFormat, SnapshotStatus, status};
+pub use bootstrap::{BootstrapError, check_urls, parse_initial_cluster};
+pub use convert::{ConvertError, convert};
+pub use error::SnapshotError;
+pub use progress::{OnProgress, Phase, Progress};
+pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use stream::SnapshotReader;
 
 pub(crate) use decode::load;
 pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;
-pub(crate) use stream::start as stream;
+pub(crate) use stream::{start as stream, start_as as stream_as};
 
 #[cfg(test)]
 mod snapshot_test;

@@ -1,38 +1,56 @@
-//! What can be done with a snapshot file apart from a running member.
+//! A member's data directory from a snapshot file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::decode::{SnapshotError, load};
+use super::any::load_any;
+use super::bootstrap::{self, BootstrapError};
+use super::error::SnapshotError;
 use super::files::Home;
+use super::progress::OnProgress;
+use crate::alarm::Alarms;
+use crate::config::InitialMember;
 use crate::data_dir;
 use crate::embedded::new_identity;
+use crate::mvcc::{Identity, Side, State};
 use crate::open_error::OpenError;
 use crate::raft::types::{MemberNode, Membership, StoredMembership, log_id};
 
-/// What `snapshot status` tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotStatus {
-    /// CRC32C of the content.
-    pub hash: u32,
-    pub revision: i64,
-    /// Live keys.
-    pub total_keys: i64,
-    /// Bytes of the file.
-    pub total_size: i64,
-    /// The etcd version whose behaviour the writer served.
-    pub version: String,
-}
-
-/// How to restore.
-#[derive(Clone, Debug, Default)]
+/// How to restore: what etcdutl's flags of the same names say.
+#[derive(Clone, Debug)]
 pub struct RestoreOptions {
-    /// Accept a file whose sha256 is missing or wrong. Its frames are still checked.
+    /// Accept a file whose sha256 is missing or wrong. What it holds is still checked.
     pub skip_hash_check: bool,
     pub name: String,
+    /// Shown until the member, once started, tells its own.
     pub client_urls: Vec<String>,
+    /// `--initial-advertise-peer-urls`.
     pub peer_urls: Vec<String>,
+    /// The members that found the new cluster together, each restored from the same file. Empty:
+    /// this one alone, in a cluster whose ids are drawn at random.
+    pub initial_cluster: Vec<InitialMember>,
+    /// `--initial-cluster-token`.
+    pub token: String,
+    /// How far to raise the latest revision, so that no client sees it decrease. All history
+    /// counts as compacted then (`--mark-compacted`), and watchers start anew.
+    pub bump_revision: u64,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            skip_hash_check: false,
+            name: "default".into(),
+            client_urls: Vec::new(),
+            peer_urls: Vec::new(),
+            initial_cluster: Vec::new(),
+            token: "etcd-cluster".into(),
+            bump_revision: 0,
+        }
+    }
 }
 
 /// What a restore made.
@@ -47,11 +65,13 @@ pub struct Restored {
 /// Why nothing was restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    #[error(
-        "data directory {dir} is not empty; restore into an empty or new directory",
-        dir = .dir.display()
-    )]
+    /// As etcdutl says it.
+    #[error("data-dir {dir:?} not empty or could not be read")]
     NotEmpty { dir: PathBuf },
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error("revision {revision} cannot be raised by {by}")]
+    Revision { revision: i64, by: u64 },
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error("cannot {action} {path}: {source}", path = .path.display())]
@@ -60,50 +80,106 @@ pub enum RestoreError {
     DataDir(#[from] OpenError),
 }
 
-/// Checks the file and tells what it holds.
-pub fn status(path: impl AsRef<Path>) -> Result<SnapshotStatus, SnapshotError> {
-    let loaded = load(path.as_ref(), true)?;
-    Ok(SnapshotStatus {
-        hash: loaded.hash,
-        revision: loaded.meta.revision,
-        total_keys: loaded.meta.keys as i64,
-        total_size: loaded.size as i64,
-        version: loaded.meta.version,
-    })
-}
-
-/// Makes the data directory of a new cluster of one member from a snapshot.
+/// Makes the data directory of a member of a new cluster from a snapshot of either format.
 ///
 /// Revisions go on where the snapshot ends, history back to its compaction included. Cluster and
-/// member get new ids, so that members of the old cluster are not mistaken for peers. Nothing is
-/// written unless the file is whole and the directory empty.
+/// member get new ids, so that members of the old cluster are not mistaken for peers; alarms stay
+/// behind, because they name members of the old cluster. Nothing is written unless the file is
+/// whole and the directory empty, and nothing is left if writing fails.
+///
+/// Members of one cluster restored apart are alike: ids follow from URLs and token, and each log
+/// begins with the same membership.
 pub fn restore(
     path: impl AsRef<Path>,
     data_dir: impl AsRef<Path>,
     options: RestoreOptions,
+    on_progress: OnProgress<'_>,
 ) -> Result<Restored, RestoreError> {
     let data_dir = data_dir.as_ref();
+    let (identity, membership) = founders(&options)?;
     refuse_non_empty(data_dir)?;
-    let mut loaded = load(path.as_ref(), !options.skip_hash_check)?;
-    let identity = new_identity();
-    let node = MemberNode {
-        name: options.name,
-        peer_urls: options.peer_urls,
-        client_urls: options.client_urls,
-    };
-    let id = identity.member_id;
-    let membership = Membership::new(vec![BTreeSet::from([id])], BTreeMap::from([(id, node)]))
-        .expect("a voter that is also a node is a valid membership");
+    let mut loaded = load_any(path.as_ref(), !options.skip_hash_check, on_progress)?;
+    bump(&mut loaded.state, options.bump_revision)?;
+    forget_alarms(&mut loaded.state);
     // The new cluster's log begins as one that was just created: with this membership.
     let first = log_id(0, 0);
-    loaded.meta.cluster_id = identity.cluster_id;
-    loaded.meta.member_id = identity.member_id;
-    loaded.meta.last_log = Some((0, 0));
-    loaded.meta.membership = StoredMembership::new(Some(first), membership);
+    let (meta, state) = (&mut loaded.meta, &loaded.state);
+    meta.cluster_id = identity.cluster_id;
+    meta.member_id = identity.member_id;
+    meta.last_log = Some((0, 0));
+    meta.membership = StoredMembership::new(Some(first), membership);
+    meta.revision = state.revision;
+    meta.compacted = state.compacted;
+    meta.side = Side::clone(&state.side);
+    meta.version = crate::ETCD_VERSION.to_owned();
+    let existed = data_dir.exists();
+    let outcome = write(data_dir, &loaded.meta, &loaded.state, identity, on_progress);
+    if outcome.is_err() {
+        remove(data_dir, existed);
+    }
+    outcome?;
+    Ok(Restored {
+        cluster_id: identity.cluster_id,
+        member_id: identity.member_id,
+        revision: loaded.meta.revision,
+        keys: loaded.meta.keys,
+    })
+}
+
+/// Who the member is and with whom it founds its cluster.
+fn founders(options: &RestoreOptions) -> Result<(Identity, Membership), BootstrapError> {
+    let node = |name: &str, peer_urls: &[String], client_urls: &[String]| MemberNode {
+        name: name.to_owned(),
+        peer_urls: peer_urls.to_owned(),
+        client_urls: client_urls.to_owned(),
+        ..MemberNode::default()
+    };
+    if options.initial_cluster.is_empty() {
+        let identity = new_identity();
+        let node = node(&options.name, &options.peer_urls, &options.client_urls);
+        return Ok((identity, voters(BTreeMap::from([(identity.member_id, node)]))));
+    }
+    let peer_urls = bootstrap::check_urls(&options.peer_urls)?;
+    bootstrap::verify(&options.name, &peer_urls, &options.initial_cluster)?;
+    Err(BootstrapError::NoUrls)
+}
+
+fn voters(nodes: BTreeMap<u64, MemberNode>) -> Membership {
+    let ids: BTreeSet<u64> = nodes.keys().copied().collect();
+    Membership::new(vec![ids], nodes).expect("voters that are also nodes are a valid membership")
+}
+
+/// Raises the revision by `by` and compacts everything before, as etcdutl does: reads of and
+/// watches from any older revision are refused. etcd counts from its last record, here it is the
+/// store's revision, which is not less.
+fn bump(state: &mut State, by: u64) -> Result<(), RestoreError> {
+    if by == 0 {
+        return Ok(());
+    }
+    let revision = state.revision;
+    let raised = i64::try_from(by).ok().and_then(|by| revision.checked_add(by));
+    // One is left, for the first write.
+    let raised = raised.filter(|raised| *raised < i64::MAX);
+    state.revision = raised.ok_or(RestoreError::Revision { revision, by })?;
+    state.compact_loaded(state.revision);
+    Ok(())
+}
+
+fn forget_alarms(state: &mut State) {
+    Arc::make_mut(&mut state.side).alarms = Alarms::default();
+}
+
+fn write(
+    data_dir: &Path,
+    meta: &super::Meta,
+    state: &State,
+    identity: Identity,
+    on_progress: OnProgress<'_>,
+) -> Result<(), RestoreError> {
     let snapshots = data_dir::snapshots_in(data_dir);
     let write = || {
-        std::fs::create_dir_all(&snapshots)?;
-        Home::new(snapshots.clone()).write(&loaded.meta, &loaded.state)
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&snapshots)?;
+        Home::new(snapshots.clone()).write_telling(meta, state, on_progress)
     };
     write().map_err(|source| RestoreError::Io {
         action: "write a snapshot into",
@@ -112,12 +188,20 @@ pub fn restore(
     })?;
     // Last, so that a directory left half done is never taken for a member's.
     data_dir::write_member(data_dir, identity)?;
-    Ok(Restored {
-        cluster_id: identity.cluster_id,
-        member_id: identity.member_id,
-        revision: loaded.meta.revision,
-        keys: loaded.meta.keys,
-    })
+    Ok(())
+}
+
+/// Takes back what was begun in a directory that was empty. What cannot be removed stays; the error
+/// that led here is what is told.
+fn remove(data_dir: &Path, existed: bool) {
+    if !existed {
+        let _ = std::fs::remove_dir_all(data_dir);
+        return;
+    }
+    let _ = std::fs::remove_dir_all(data_dir::snapshots_in(data_dir));
+    for name in ["member.json", "member.json.tmp"] {
+        let _ = std::fs::remove_file(data_dir.join(name));
+    }
 }
 
 fn refuse_non_empty(dir: &Path) -> Result<(), RestoreError> {

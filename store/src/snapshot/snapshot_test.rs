@@ -90,7 +90,7 @@ async fn a_restored_store_answers_as_the_old_one_did() {
     assert_eq!(status.total_size % 512, 32);
     let data_dir = dir.path().join("restored");
     let options = RestoreOptions { name: "new".into(), ..RestoreOptions::default() };
-    let restored = restore(&file, &data_dir, options).expect("the snapshot is restored");
+    let restored = restore(&file, &data_dir, options, &|_| {}).expect("the snapshot is restored");
     assert_eq!(restored.revision, before.revision);
     store.shutdown().await;
 
@@ -117,7 +117,8 @@ async fn an_empty_store_can_be_saved_and_restored() {
     save(&store, &file).await;
     store.shutdown().await;
     let data_dir = dir.path().join("restored");
-    restore(&file, &data_dir, RestoreOptions::default()).expect("the snapshot is restored");
+    restore(&file, &data_dir, RestoreOptions::default(), &|_| {})
+        .expect("the snapshot is restored");
     let store = open(Some(data_dir)).await;
     assert_eq!(store.current_revision(), 1);
     store.shutdown().await;
@@ -140,7 +141,7 @@ async fn damage_anywhere_is_refused_and_nothing_is_restored() {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         std::fs::write(&damaged, bytes).expect("the file is written");
-        let outcome = restore(&damaged, &data_dir, RestoreOptions::default());
+        let outcome = restore(&damaged, &data_dir, RestoreOptions::default(), &|_| {});
         assert!(matches!(outcome, Err(RestoreError::Snapshot(_))), "byte {at}: {outcome:?}");
         assert!(!data_dir.exists());
     }
@@ -156,14 +157,14 @@ async fn damage_anywhere_is_refused_and_nothing_is_restored() {
     let options = RestoreOptions { skip_hash_check: true, ..RestoreOptions::default() };
     std::fs::write(&damaged, &whole[..whole.len() - 32]).expect("the file is written");
     assert!(matches!(status(&damaged), Err(SnapshotError::Corrupt { .. })));
-    restore(&damaged, &data_dir, options).expect("the check was waived");
+    restore(&damaged, &data_dir, options, &|_| {}).expect("the check was waived");
 }
 
 #[test]
 fn a_directory_with_anything_in_it_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(dir.path().join("x"), "").expect("the file is written");
-    let outcome = restore(dir.path().join("any"), dir.path(), RestoreOptions::default());
+    let outcome = restore(dir.path().join("any"), dir.path(), RestoreOptions::default(), &|_| {});
     assert!(matches!(outcome, Err(RestoreError::NotEmpty { .. })), "{outcome:?}");
 }
 

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use super::encode::{encode, size};
+use super::any::SnapshotFormat;
+use super::encoding::Encoding;
 use super::format::Meta;
 use crate::mvcc::State;
 
@@ -46,17 +47,29 @@ impl Stream for SnapshotReader {
     }
 }
 
-/// Starts encoding `state` on a thread for blocking work.
+/// Starts encoding `state` in the store's own format.
 pub(crate) async fn start(meta: Meta, state: State) -> io::Result<SnapshotReader> {
+    start_as(SnapshotFormat::Coracle, meta, state).await
+}
+
+/// Starts encoding `state` on a thread for blocking work.
+pub(crate) async fn start_as(
+    format: SnapshotFormat,
+    meta: Meta,
+    state: State,
+) -> io::Result<SnapshotReader> {
     let revision = state.revision;
     let version = meta.version.clone();
     let (sender, pieces) = mpsc::channel(QUEUE);
-    let sizing = tokio::task::spawn_blocking(move || (size(&meta, &state), meta, state));
-    let (total_size, meta, state) = sizing.await.map_err(io::Error::other)?;
+    let sizing = tokio::task::spawn_blocking(move || {
+        let encoding = Encoding::new(format, meta, state)?;
+        Ok::<_, io::Error>((encoding.size(), encoding))
+    });
+    let (total_size, encoding) = sizing.await.map_err(io::Error::other)??;
     tokio::task::spawn_blocking(move || {
         let mut pieces = Pieces { sender: &sender, piece: BytesMut::new() };
         let mut take = |bytes: &[u8]| pieces.add(bytes);
-        let outcome = encode(&meta, &state, &mut take).and_then(|()| pieces.flush());
+        let outcome = encoding.encode(&mut take).and_then(|()| pieces.flush());
         if let Err(error) = outcome {
             // Nobody listens any more if the reader is what failed.
             let _ = sender.blocking_send(Err(error));

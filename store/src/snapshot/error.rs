@@ -1,0 +1,39 @@
+//! Why a file was not read as a snapshot.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{path} is a snapshot neither of this store nor of etcd", path = .path.display())]
+    NotASnapshot { path: PathBuf },
+    #[error(
+        "{path} has snapshot format {format}, which this version does not know",
+        path = .path.display()
+    )]
+    UnknownFormat { path: PathBuf, format: u32 },
+    #[error(
+        "snapshot {path} is damaged at offset {offset}: {reason}",
+        path = .path.display()
+    )]
+    Corrupt { path: PathBuf, offset: u64, reason: String },
+    #[error(
+        "snapshot {path} does not match its checksum (sha256); it is damaged or incomplete",
+        path = .path.display()
+    )]
+    WrongHash { path: PathBuf },
+    /// As etcdutl says it.
+    #[error("snapshot missing hash but --skip-hash-check=false")]
+    MissingHash { path: PathBuf },
+    /// As etcdutl says it.
+    #[error("expected sha256 {}, got {}", go_bytes(.expected), go_bytes(.found))]
+    OtherHash { path: PathBuf, expected: [u8; 32], found: [u8; 32] },
+}
+
+/// Bytes as Go prints them.
+fn go_bytes(bytes: &[u8]) -> String {
+    let numbers: Vec<_> = bytes.iter().map(u8::to_string).collect();
+    format!("[{}]", numbers.join(" "))
+}
