@@ -3,6 +3,7 @@
 mod alarm;
 pub mod auth;
 mod behind;
+mod bolt;
 pub mod care;
 mod clock;
 mod command;
