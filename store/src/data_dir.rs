@@ -66,6 +66,11 @@ impl DataDir {
         Ok(dir)
     }
 
+    /// Whether a member lives in `path` already.
+    pub fn is_known(path: &Path) -> bool {
+        path.join(MEMBER).exists()
+    }
+
     pub fn wal(&self) -> PathBuf {
         self.path.join("wal")
     }

@@ -94,7 +94,7 @@ impl Store for Embedded {
     }
 
     async fn lease_keep_alive(&self, id: i64) -> Result<LeaseGranted, Error> {
-        let ttl = self.renew_as_leader(id).await?;
+        let ttl = self.renew_lease(id).await?;
         Ok(LeaseGranted { header: self.header(), id, ttl })
     }
 
@@ -108,7 +108,7 @@ impl Store for Embedded {
         Ok(LeaseStatus {
             header,
             id,
-            ttl: self.published.keeper.remaining(id).unwrap_or(-1),
+            ttl: self.lease_remaining(id).await?,
             granted_ttl: lease.ttl,
             keys: if with_keys { lease.keys.iter().cloned().collect() } else { Vec::new() },
         })
@@ -120,17 +120,7 @@ impl Store for Embedded {
     }
 
     async fn members(&self) -> Result<Vec<Member>, Error> {
-        self.check_running()?;
-        let membership = self.published.membership.load();
-        let voters: Vec<u64> = membership.voter_ids().collect();
-        let member = |(id, node): (&u64, &crate::raft::types::MemberNode)| Member {
-            id: *id,
-            name: node.name.clone(),
-            peer_urls: node.peer_urls.clone(),
-            client_urls: node.client_urls.clone(),
-            is_learner: !voters.contains(id),
-        };
-        Ok(membership.nodes().map(member).collect())
+        self.member_list(false).await
     }
 
     async fn status(&self) -> Result<Status, Error> {
@@ -138,19 +128,17 @@ impl Store for Embedded {
         let state = self.published.state.load_full();
         let in_use = i64::try_from(state.size()).unwrap_or(i64::MAX);
         let metrics = self.raft.metrics();
-        let (leader, last_log_index) = {
-            let metrics = openraft::async_runtime::watch::WatchReceiver::borrow_watched(&metrics);
-            (metrics.current_leader, metrics.last_log_index)
-        };
+        let last_log_index =
+            openraft::async_runtime::watch::WatchReceiver::borrow_watched(&metrics).last_log_index;
         Ok(Status {
             header: self.published.header(state.revision),
             version: ETCD_VERSION.into(),
             db_size: i64::try_from(self.used_bytes()).unwrap_or(i64::MAX),
             db_size_in_use: in_use,
-            leader: leader.unwrap_or(0),
+            leader: self.leader().unwrap_or(0),
             raft_index: last_log_index.unwrap_or(0),
             raft_applied_index: self.published.applied_index(),
-            is_learner: false,
+            is_learner: self.is_learner(),
         })
     }
 

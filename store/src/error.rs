@@ -4,6 +4,7 @@
 //! each to its status code.
 
 use crate::auth::Refusal;
+use crate::membership;
 
 /// A refused or failed store operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,12 @@ pub enum Error {
     LeaderChanged,
     #[error("etcdserver: request timed out")]
     TimedOut,
+    /// As it timed out, the leader had changed.
+    #[error("etcdserver: request timed out, possibly due to previous leader failure")]
+    TimedOutLeaderFailed,
+    /// Refused for the sake of the cluster's members.
+    #[error(transparent)]
+    Membership(#[from] membership::Refusal),
     #[error("etcdserver: server stopped")]
     Stopped,
     /// The member's disk or Raft core failed; it accepts nothing more.

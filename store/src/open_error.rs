@@ -39,6 +39,9 @@ pub enum OpenError {
         dir = .dir.display()
     )]
     MissingSnapshot { dir: PathBuf, purged: u64 },
+    /// What is configured of the cluster contradicts itself, or the cluster that runs.
+    #[error("{reason}")]
+    Cluster { reason: String },
     #[error("store did not start: {reason}")]
     Raft { reason: String },
 }

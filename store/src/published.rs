@@ -1,10 +1,10 @@
 //! What the state machine shows to everyone else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::auth::Tokens;
 use crate::behind::{Mailbox, View};
@@ -12,6 +12,7 @@ use crate::care::Space;
 use crate::lease::Keeper;
 use crate::mvcc::{Identity, State};
 use crate::raft::types::{LogId, StoredMembership, term_of};
+use crate::raft::waiters::Waiters;
 use crate::types::*;
 use crate::watch::Hub;
 
@@ -32,8 +33,21 @@ pub struct Published {
     pub snapshot_due: Notify,
     /// How much the store takes.
     pub space: Space,
+    /// Proposals that this member forwarded and answers once it has applied them.
+    pub waiters: Waiters,
+    /// Whether this member is the only one and leads: then what is published holds all that was
+    /// ever acknowledged. Cleared before a change that adds a member is proposed.
+    pub alone: AtomicBool,
+    /// Whether this member leads, as far as it knows.
+    pub leads: AtomicBool,
+    /// The greatest term that is known.
     term: AtomicU64,
+    /// The term of the last applied entry. Told after the waiters of earlier entries are answered.
+    applied_term: watch::Sender<u64>,
     applied_index: AtomicU64,
+    applied_moved: Notify,
+    /// How many wait for `applied_moved`, so that nobody is told where nobody waits.
+    applied_waiters: AtomicUsize,
 }
 
 impl Published {
@@ -49,8 +63,14 @@ impl Published {
             mailbox: OnceLock::new(),
             snapshot_due: Notify::new(),
             space: Space::default(),
+            waiters: Waiters::default(),
+            alone: AtomicBool::new(false),
+            leads: AtomicBool::new(false),
             term: AtomicU64::new(0),
+            applied_term: watch::Sender::new(0),
             applied_index: AtomicU64::new(0),
+            applied_moved: Notify::new(),
+            applied_waiters: AtomicUsize::new(0),
         }
     }
 
@@ -58,14 +78,54 @@ impl Published {
         if self.membership.load().log_id() != membership.log_id() {
             self.membership.store(Arc::new(membership.clone()));
         }
-        self.term.store(term_of(applied), Ordering::Relaxed);
-        self.applied_index.store(applied.index, Ordering::Relaxed);
+        self.note_term(term_of(applied));
         if let Some(mailbox) = self.mailbox.get() {
             let membership = self.membership.load_full();
             mailbox.put(View { applied: *applied, membership, state: state.clone() });
         }
         self.space.observe(&state);
         self.state.store(Arc::new(state));
+        self.applied_index.store(applied.index, Ordering::SeqCst);
+        if self.applied_waiters.load(Ordering::SeqCst) > 0 {
+            self.applied_moved.notify_waiters();
+        }
+    }
+
+    /// Tells that entries of `term` have been applied, and that the waiters of all entries before
+    /// them are answered.
+    pub fn applied_in(&self, term: u64) {
+        self.applied_term.send_if_modified(|applied| {
+            let later = *applied < term;
+            *applied = term.max(*applied);
+            later
+        });
+    }
+
+    /// The term of the last applied entry.
+    pub fn applied_term(&self) -> watch::Receiver<u64> {
+        self.applied_term.subscribe()
+    }
+
+    /// Waits until the entry at `index` is applied and published.
+    pub async fn applied(&self, index: u64) {
+        if self.applied_index() >= index {
+            return;
+        }
+        self.applied_waiters.fetch_add(1, Ordering::SeqCst);
+        let _leaves = Leaves(&self.applied_waiters);
+        loop {
+            let mut moved = std::pin::pin!(self.applied_moved.notified());
+            moved.as_mut().enable();
+            if self.applied_index() >= index {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// The term is at least this.
+    pub fn note_term(&self, term: u64) {
+        self.term.fetch_max(term, Ordering::Relaxed);
     }
 
     /// A header for an answer from `revision`.
@@ -74,6 +134,15 @@ impl Published {
     }
 
     pub fn applied_index(&self) -> u64 {
-        self.applied_index.load(Ordering::Relaxed)
+        self.applied_index.load(Ordering::SeqCst)
+    }
+}
+
+/// One waiter less when dropped.
+struct Leaves<'a>(&'a AtomicUsize);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -36,3 +36,8 @@ pub mod v3electionpb {
 pub mod health {
     tonic::include_proto!("grpc.health.v1");
 }
+
+/// What members of one cluster say to each other.
+pub mod peer {
+    tonic::include_proto!("coracle.peer");
+}

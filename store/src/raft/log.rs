@@ -11,11 +11,15 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use openraft::OptionalSend;
+use openraft::{EntryPayload, OptionalSend};
 use openraft::storage::{LogState, RaftLogReader, RaftLogStorage};
 
 use super::types::*;
 use crate::wal::{Done, FlushedCallback, Record, Wal};
+
+/// Bytes of commands that are read at once for a member that lacks them, as etcd's largest message;
+/// one entry is always read.
+pub const READ_BYTES: usize = 1 << 20;
 
 /// The log of one member. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +63,30 @@ impl Log {
         self.entries.range(start..end).cloned().collect()
     }
 
+    /// Entries of `[from, to)` until they have `bytes`, but at least one.
+    fn read_some(&self, from: u64, to: u64, bytes: usize) -> Vec<Entry> {
+        let end = self.position(to).min(self.entries.len());
+        let start = self.position(from).min(end);
+        let mut read = 0;
+        let fits = |entry: &&Entry| {
+            let room = read < bytes;
+            read += size_of(entry);
+            room
+        };
+        self.entries.range(start..end).take_while(fits).cloned().collect()
+    }
+
+    /// Index up to which entries can go if at most `count` of them and `bytes` are to stay.
+    pub fn surplus(&self, count: u64, bytes: usize) -> Option<u64> {
+        let (mut kept, mut size) = (0, 0);
+        let goes = self.entries.iter().rev().find(|entry| {
+            kept += 1;
+            size += size_of(entry);
+            kept > count || size > bytes
+        });
+        goes.map(|entry| entry.log_id.index)
+    }
+
     /// Appends one entry, replacing what stood at or after its index. An empty log may begin
     /// anywhere: a snapshot may have been installed before it.
     pub fn append(&mut self, entry: Entry) -> io::Result<()> {
@@ -96,6 +124,14 @@ impl Log {
     }
 }
 
+/// Bytes that an entry's command holds.
+fn size_of(entry: &Entry) -> usize {
+    match &entry.payload {
+        EntryPayload::Normal(Proposal(command)) => command.len(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+    }
+}
+
 impl LogStore {
     /// A log recovered from a WAL, which takes what follows.
     pub fn recovered(log: Log, wal: Wal) -> Self {
@@ -114,6 +150,11 @@ impl LogStore {
         end.saturating_sub(index.max(log.first_index()))
     }
 
+    /// Index up to which entries can go if at most `count` of them and `bytes` are to stay.
+    pub fn surplus(&self, count: u64, bytes: usize) -> Option<u64> {
+        self.lock().surplus(count, bytes)
+    }
+
     /// Whether an entry with this id was ever in the log, as far as the log can tell.
     pub fn may_have_held(&self, log_id: &LogId) -> bool {
         let log = self.lock();
@@ -121,6 +162,22 @@ impl LogStore {
             Some(entry) => entry.log_id == *log_id,
             None => log.purged.as_ref().is_some_and(|purged| log_id <= purged),
         }
+    }
+
+    /// The last entry's id, and the last membership among the entries.
+    pub fn last_membership(&self) -> (Option<LogId>, Option<Membership>) {
+        let log = self.lock();
+        let membership = log.entries.iter().rev().find_map(|entry| match &entry.payload {
+            EntryPayload::Membership(membership) => Some(membership.clone()),
+            EntryPayload::Blank | EntryPayload::Normal(_) => None,
+        });
+        (log.last(), membership)
+    }
+
+    /// Appends an entry before Raft runs; durable when this returns.
+    pub async fn append_durably(&self, entry: Entry) -> io::Result<()> {
+        self.lock().append(entry.clone())?;
+        self.write(Record::Entry(entry)).await
     }
 
     async fn write(&self, record: Record) -> io::Result<()> {
@@ -155,6 +212,14 @@ impl RaftLogReader<TypeConfig> for LogStore {
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
         Ok(self.lock().vote)
+    }
+
+    async fn limited_get_log_entries(
+        &mut self,
+        start: u64,
+        end: u64,
+    ) -> Result<Vec<Entry>, io::Error> {
+        Ok(self.lock().read_some(start, end, READ_BYTES))
     }
 }
 

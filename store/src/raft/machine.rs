@@ -74,6 +74,8 @@ fn keep(kept: &Mutex<Option<Kept>>, meta: SnapshotMeta, image: Image) {
 struct Pending {
     changes: Vec<(i64, Arc<Changes>)>,
     answers: Vec<(ApplyResponder<TypeConfig>, Answer)>,
+    /// Answers to proposals that this member forwarded.
+    forwarded: Vec<(u64, Result<Reply, crate::Error>)>,
     entries: usize,
 }
 
@@ -136,6 +138,8 @@ impl StateMachine {
         let state = self.machine.state();
         self.published.hub.reset(state.revision);
         self.published.keeper.reset(state);
+        // What was forwarded may be in the new state, or not: nobody here saw it applied.
+        self.published.waiters.abandon();
     }
 
     /// Frees up to `limit` revisions that compaction has passed, and publishes the state without
@@ -174,7 +178,12 @@ impl StateMachine {
                 self.since_snapshot.bytes += encoded.len() as u64;
                 let envelope = Envelope::decode(encoded)
                     .map_err(|error| io::Error::other(format!("entry {log_id}: {error}")))?;
-                Answer::Command(self.apply_envelope(&log_id, envelope, pending))
+                let request_id = envelope.request_id;
+                let reply = self.apply_envelope(&log_id, envelope, pending);
+                if request_id != 0 && self.published.waiters.has(request_id) {
+                    pending.forwarded.push((request_id, reply.clone()));
+                }
+                Answer::Command(reply)
             }
         };
         if let Some(responder) = responder {
@@ -242,6 +251,10 @@ impl StateMachine {
         for (responder, answer) in pending.answers.drain(..) {
             responder.send(answer);
         }
+        for (request_id, reply) in pending.forwarded.drain(..) {
+            self.published.waiters.answer(request_id, reply);
+        }
+        self.published.applied_in(term_of(last_applied));
         pending.entries = 0;
     }
 }

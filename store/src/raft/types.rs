@@ -57,6 +57,10 @@ pub struct MemberNode {
     pub name: String,
     pub peer_urls: Vec<String>,
     pub client_urls: Vec<String>,
+    /// Added as a voter, and not one yet: it becomes one as soon as it is in sync. So adding a
+    /// member never puts the quorum on one that has not even started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joining: bool,
 }
 
 impl fmt::Display for MemberNode {

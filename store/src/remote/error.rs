@@ -3,6 +3,7 @@
 use tonic::{Code, Status};
 
 use crate::error::Error;
+use crate::membership;
 
 /// Every refusal that has words of its own.
 const REFUSALS: [Error; 18] = [
@@ -27,13 +28,19 @@ const REFUSALS: [Error; 18] = [
 ];
 
 /// The refusal with this status's code and text, else [`Error::Remote`].
-pub(super) fn from_status(status: Status) -> Error {
+pub(crate) fn from_status(status: Status) -> Error {
     let same = |refusal: &&Error| {
         let expected = Status::from(Error::clone(refusal));
         expected.code() == status.code() && expected.message() == status.message()
     };
     if let Some(refusal) = REFUSALS.iter().find(same) {
         return refusal.clone();
+    }
+    let same = |refusal: &&membership::Refusal| {
+        refusal.code() == status.code() && refusal.to_string() == status.message()
+    };
+    if let Some(refusal) = membership::Refusal::ALL.iter().find(same) {
+        return Error::Membership(*refusal);
     }
     match status.code() {
         // This side's own timeout, or the server's in one of its longer wordings.
@@ -58,6 +65,9 @@ mod tests {
 
     #[test]
     fn every_refusal_survives_the_wire() {
+        for refusal in membership::Refusal::ALL.map(Error::Membership) {
+            assert_eq!(from_status(Status::from(refusal.clone())), refusal);
+        }
         for refusal in REFUSALS {
             assert_eq!(from_status(Status::from(refusal.clone())), refusal);
         }

@@ -17,6 +17,8 @@ mod watch;
 
 pub use connect::{ConnectError, Options, Remote, Tls};
 
+pub(crate) use error::from_status;
+
 #[cfg(test)]
 mod etcd_test;
 #[cfg(test)]

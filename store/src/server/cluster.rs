@@ -1,55 +1,84 @@
-//! `etcdserverpb.Cluster`. Members are listed; changing them at run time comes with clusters.
-
-use std::sync::Arc;
+//! `etcdserverpb.Cluster`: members are listed, added, removed, updated and promoted.
 
 use store_proto::etcdserverpb as pb;
 use store_proto::etcdserverpb::cluster_server::Cluster;
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
-use crate::Store;
+use super::access::{Access, Caller};
+use super::convert;
+use crate::{Member, Store as _};
 
-pub(super) struct ClusterService(pub Arc<dyn Store>);
+pub(super) struct ClusterService(pub Access);
+
+impl ClusterService {
+    /// As in etcd, the headers of this service tell no revision.
+    async fn header(&self) -> Result<Option<pb::ResponseHeader>, Status> {
+        let header = self.0.store.status().await?.header;
+        Ok(convert::header(crate::Header { revision: 0, ..header }))
+    }
+}
+
+fn all(members: Vec<Member>) -> Vec<pb::Member> {
+    members.into_iter().map(convert::member).collect()
+}
 
 #[tonic::async_trait]
 impl Cluster for ClusterService {
     async fn member_list(
         &self,
-        _request: Request<pb::MemberListRequest>,
+        request: Request<pb::MemberListRequest>,
     ) -> Result<Response<pb::MemberListResponse>, Status> {
-        let header = self.0.status().await?.header;
-        let members = self.0.members().await?;
-        // As in etcd, this header tells no revision.
-        let header = convert::header(crate::Header { revision: 0, ..header });
-        let members = members.into_iter().map(convert::member).collect();
-        Ok(Response::new(pb::MemberListResponse { header, members }))
+        let (caller, request) = Caller::of(request);
+        self.0.guard.known(&caller).await?;
+        let members = self.0.store.member_list(request.linearizable).await?;
+        let header = self.header().await?;
+        Ok(Response::new(pb::MemberListResponse { header, members: all(members) }))
     }
 
     async fn member_add(
         &self,
-        _request: Request<pb::MemberAddRequest>,
+        request: Request<pb::MemberAddRequest>,
     ) -> Result<Response<pb::MemberAddResponse>, Status> {
-        Err(status::not_yet("MemberAdd"))
+        let (caller, request) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let pb::MemberAddRequest { peer_ur_ls, is_learner } = request;
+        let (added, members) = self.0.store.member_add(&peer_ur_ls, is_learner).await?;
+        let header = self.header().await?;
+        let member = Some(convert::member(added));
+        Ok(Response::new(pb::MemberAddResponse { header, member, members: all(members) }))
     }
 
     async fn member_remove(
         &self,
-        _request: Request<pb::MemberRemoveRequest>,
+        request: Request<pb::MemberRemoveRequest>,
     ) -> Result<Response<pb::MemberRemoveResponse>, Status> {
-        Err(status::not_yet("MemberRemove"))
+        let (caller, request) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let members = self.0.store.member_remove(request.id).await?;
+        let header = self.header().await?;
+        Ok(Response::new(pb::MemberRemoveResponse { header, members: all(members) }))
     }
 
     async fn member_update(
         &self,
-        _request: Request<pb::MemberUpdateRequest>,
+        request: Request<pb::MemberUpdateRequest>,
     ) -> Result<Response<pb::MemberUpdateResponse>, Status> {
-        Err(status::not_yet("MemberUpdate"))
+        let (caller, request) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let pb::MemberUpdateRequest { id, peer_ur_ls } = request;
+        let members = self.0.store.member_update(id, &peer_ur_ls).await?;
+        let header = self.header().await?;
+        Ok(Response::new(pb::MemberUpdateResponse { header, members: all(members) }))
     }
 
     async fn member_promote(
         &self,
-        _request: Request<pb::MemberPromoteRequest>,
+        request: Request<pb::MemberPromoteRequest>,
     ) -> Result<Response<pb::MemberPromoteResponse>, Status> {
-        Err(status::not_yet("MemberPromote"))
+        let (caller, request) = Caller::of(request);
+        self.0.guard.root(&caller).await?;
+        let members = self.0.store.member_promote(request.id).await?;
+        let header = self.header().await?;
+        Ok(Response::new(pb::MemberPromoteResponse { header, members: all(members) }))
     }
 }

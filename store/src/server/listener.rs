@@ -145,7 +145,7 @@ pub async fn serve_peers(
     security: impl Into<Security>,
     shutdown: CancellationToken,
 ) {
-    let router = http::peer_router(store);
+    let router = crate::peer::router(store.clone()).merge(http::peer_router(store));
     serve(router, listener, security, ConnectionLimits::default(), shutdown).await;
 }
 

@@ -56,7 +56,7 @@ impl ClientRoutes {
         .add_service(LockServer::new(LockService(access.clone())))
         .add_service(ElectionServer::new(ElectionService(access.clone())))
         .add_service(AuthServer::new(AuthService::new(access.clone())))
-        .add_service(ClusterServer::new(ClusterService(face.clone())))
+        .add_service(ClusterServer::new(ClusterService(access.clone())))
         .add_service(MaintenanceServer::new(MaintenanceService(access)))
         .add_service(HealthServer::new(HealthService(face.clone())));
         let counts = Arc::new(GrpcCounts::default());

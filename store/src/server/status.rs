@@ -23,9 +23,12 @@ impl From<Error> for Status {
             Error::NoSpace | Error::TooManyRequests => Code::ResourceExhausted,
             Error::Corrupt => Code::DataLoss,
             Error::Auth(refusal) => auth_code(*refusal),
-            Error::NoLeader | Error::LeaderChanged | Error::TimedOut | Error::Stopped => {
-                Code::Unavailable
-            }
+            Error::Membership(refusal) => refusal.code(),
+            Error::NoLeader
+            | Error::LeaderChanged
+            | Error::TimedOut
+            | Error::TimedOutLeaderFailed
+            | Error::Stopped => Code::Unavailable,
             Error::Fatal { .. } => Code::Internal,
             Error::Remote { code, .. } => Code::from_i32(*code),
         };

@@ -1,0 +1,38 @@
+//! What members of one cluster say to each other, and how.
+//!
+//! ```text
+//!  raft, proposals, reads ──► Links ──► dyn Peer ──(gRPC over mTLS | memory)──► Reception ──► raft
+//! ```
+//!
+//! [`Links`] knows where each member is and whose word it carries ([`Card`]). A [`Peer`] is one
+//! member reached over some [`Network`]: [`grpc`] over sockets, `memory` in tests. [`Reception`] is
+//! the other end: it admits or refuses the caller, then answers.
+//!
+//! There are three kinds of calls: a stream of appends that is pipelined, a snapshot in pieces, and
+//! questions. Rejected: one RPC method per question, which repeats each of them in the client, the
+//! service, and every transport that a test brings.
+
+mod card;
+#[cfg(test)]
+mod cluster_test;
+mod forward;
+mod grpc;
+mod links;
+#[cfg(test)]
+pub(crate) mod memory;
+mod network;
+mod pieces;
+mod reception;
+mod service;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod wire;
+
+pub(crate) use card::{Card, REMOVED};
+pub(crate) use forward::{Forwarder, Outcome};
+pub(crate) use grpc::Sockets;
+pub(crate) use links::{Link, Links};
+pub(crate) use network::{Network, Peer, Responses};
+pub(crate) use pieces::send as send_snapshot;
+pub(crate) use reception::Reception;
+pub(crate) use service::router;
