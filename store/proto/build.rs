@@ -49,9 +49,11 @@ fn tables(pool: &DescriptorPool) -> Outcome<String> {
     for one in pool.all_messages() {
         message(&mut out, &one)?;
     }
+    let mut rows: Vec<_> = pool.services().flat_map(|one| methods(&one)).collect();
+    rows.sort();
     writeln!(out, "pub static METHODS: &[Method] = &[")?;
-    for one in pool.services() {
-        service(&mut out, &one)?;
+    for (_, row) in rows {
+        writeln!(out, "{row}")?;
     }
     writeln!(out, "];")?;
     Ok(out)
@@ -106,18 +108,20 @@ fn field_of(out: &mut String, field: &FieldDescriptor) -> Outcome<()> {
     Ok(())
 }
 
-fn service(out: &mut String, one: &ServiceDescriptor) -> Outcome<()> {
-    for method in one.methods() {
+/// The rows of a service's methods, each with its path.
+fn methods(one: &ServiceDescriptor) -> Vec<(String, String)> {
+    let row = |method: protox::prost_reflect::MethodDescriptor| {
         let (service, name) = (one.full_name(), method.name());
-        writeln!(
-            out,
-            "Method {{ path: \"/{service}/{name}\", service: {service:?}, name: {name:?}, \
-             input: &{}, output: &{}, client_streams: {}, server_streams: {} }},",
+        let path = format!("/{service}/{name}");
+        let row = format!(
+            "Method {{ path: {path:?}, service: {service:?}, name: {name:?}, input: &{}, \
+             output: &{}, client_streams: {}, server_streams: {} }},",
             constant(method.input().full_name()),
             constant(method.output().full_name()),
             method.is_client_streaming(),
             method.is_server_streaming(),
-        )?;
-    }
-    Ok(())
+        );
+        (path, row)
+    };
+    one.methods().map(row).collect()
 }

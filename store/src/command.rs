@@ -53,6 +53,10 @@ pub enum Command {
     },
     /// Boxed: rare, and much larger than the others would be.
     Auth(Box<auth::Change>),
+    /// Members are to be replaced by those of an older version (`3.5.0`), or are no longer.
+    Downgrade {
+        target: Option<Box<str>>,
+    },
 }
 
 /// What one lease has left.
@@ -207,6 +211,10 @@ impl Command {
                     out.put_i64_le(checkpoint.remaining_ttl);
                 }
             }
+            Self::Downgrade { target } => {
+                out.put_u8(9);
+                bytes(out, target.as_deref().unwrap_or_default().as_bytes());
+            }
         }
     }
 
@@ -230,7 +238,8 @@ impl Command {
             | Self::LeaseGrant { .. }
             | Self::LeaseRevoke { .. }
             | Self::Alarm { .. }
-            | Self::Auth(_) => 4 * FIXED,
+            | Self::Auth(_)
+            | Self::Downgrade { .. } => 4 * FIXED,
         }
     }
 }
@@ -394,6 +403,13 @@ impl Reader {
                 let count = self.count()?;
                 let checkpoints = (0..count).map(|_| checkpoint(self)).collect::<Result<_, _>>()?;
                 Command::LeaseCheckpoint(checkpoints)
+            }
+            9 => {
+                let target = String::from_utf8(self.bytes()?.to_vec());
+                let target = target.map_err(|_| DecodeError::Malformed)?;
+                Command::Downgrade {
+                    target: Some(target.into()).filter(|target: &Box<str>| !target.is_empty()),
+                }
             }
             tag => return Err(DecodeError::UnknownTag(tag)),
         })
@@ -593,6 +609,8 @@ mod tests {
                 alarm: Alarm { kind: AlarmKind::Corrupt, member_id: u64::MAX },
             },
             Command::Auth(Box::new(auth::Change::Disable)),
+            Command::Downgrade { target: Some("3.5.0".into()) },
+            Command::Downgrade { target: None },
             Command::LeaseCheckpoint(vec![LeaseCheckpoint { id: -3, remaining_ttl: 7 }; 2]),
         ]
     }

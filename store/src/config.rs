@@ -16,6 +16,9 @@ pub const DEFAULT_MAX_REQUEST_BYTES: usize = 3 * 512 * 1024;
 /// etcd's limit on operations in one transaction.
 pub const DEFAULT_MAX_TXN_OPS: usize = 128;
 
+/// etcd's default of `--watch-progress-notify-interval`.
+pub const DEFAULT_WATCH_PROGRESS_NOTIFY_INTERVAL: Duration = Duration::from_secs(600);
+
 /// How applied state is written behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteBehind {
@@ -146,6 +149,8 @@ pub struct Config {
     pub bcrypt_cost: u32,
     /// Whether the common name of a verified client certificate names a user.
     pub client_cert_auth: bool,
+    /// How often a watch that asked for it is told the revision while nothing happens.
+    pub watch_progress_notify_interval: Duration,
     pub clock: Arc<dyn Clock>,
     pub disk: Arc<dyn Disk>,
 }
@@ -168,6 +173,7 @@ impl Default for Config {
             auth_token_ttl: DEFAULT_TOKEN_TTL,
             bcrypt_cost: DEFAULT_BCRYPT_COST,
             client_cert_auth: false,
+            watch_progress_notify_interval: DEFAULT_WATCH_PROGRESS_NOTIFY_INTERVAL,
             clock: TokioClock::shared(),
             disk: OsDisk::shared(),
         }

@@ -63,7 +63,12 @@ include!(concat!(env!("OUT_DIR"), "/reflect.rs"));
 
 /// The method that a path names.
 pub fn method(path: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.path == path)
+    index(path).map(|at| &METHODS[at])
+}
+
+/// The place of the method that a path names in [`METHODS`], which are in the order of their paths.
+pub fn index(path: &str) -> Option<usize> {
+    METHODS.binary_search_by(|method| method.path.cmp(path)).ok()
 }
 
 #[cfg(test)]
@@ -82,6 +87,13 @@ mod tests {
         let union = Some("etcdserverpb.WatchRequest.request_union");
         assert!(watch.input.fields.iter().all(|field| field.oneof == union));
         assert!(method("/etcdserverpb.KV/put").is_none());
+    }
+
+    #[test]
+    fn every_method_is_found_at_its_place() {
+        for (at, method) in METHODS.iter().enumerate() {
+            assert_eq!(index(method.path), Some(at));
+        }
     }
 
     #[test]

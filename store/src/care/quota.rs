@@ -25,7 +25,8 @@ pub(crate) fn cost(command: &Command) -> u64 {
         | Command::LeaseRevoke { .. }
         | Command::LeaseCheckpoint(_)
         | Command::Alarm { .. }
-        | Command::Auth(_) => 0,
+        | Command::Auth(_)
+        | Command::Downgrade { .. } => 0,
     }
 }
 

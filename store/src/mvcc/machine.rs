@@ -100,6 +100,10 @@ fn perform(batch: &mut Batch<'_>, command: Command) -> Result<Reply, Error> {
         Command::Alarm { raise, alarm } => Ok(Reply::Header(batch.alarm(raise, alarm))),
         Command::Auth(change) => batch.auth(*change).map(Reply::Header),
         Command::LeaseCheckpoint(checkpoints) => Ok(Reply::Header(batch.checkpoint(&checkpoints))),
+        Command::Downgrade { target } => {
+            batch.side_mut().downgrade = target;
+            Ok(Reply::Header(batch.header()))
+        }
     }
 }
 

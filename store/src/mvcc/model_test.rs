@@ -106,7 +106,10 @@ impl Model {
                 self.compacted = *revision;
             }
             Command::LeaseGrant { id, .. } => return self.leases.insert(*id),
-            Command::Alarm { .. } | Command::Auth(_) | Command::LeaseCheckpoint(_) => {
+            Command::Alarm { .. }
+            | Command::Auth(_)
+            | Command::LeaseCheckpoint(_)
+            | Command::Downgrade { .. } => {
                 unreachable!("not generated")
             }
             Command::LeaseRevoke { id } => {

@@ -131,6 +131,9 @@ pub struct State {
 pub struct Side {
     pub alarms: Alarms,
     pub auth: Auth,
+    /// The version that a downgrade under way aims at.
+    #[serde(default)]
+    pub downgrade: Option<Box<str>>,
 }
 
 impl Default for State {

@@ -226,7 +226,8 @@ impl StateMachine {
             | Command::LeaseGrant { .. }
             | Command::LeaseCheckpoint(_)
             | Command::Alarm { .. }
-            | Command::Auth(_) => None,
+            | Command::Auth(_)
+            | Command::Downgrade { .. } => None,
         };
         let Applied { reply, changes } = self.machine.apply(term, command);
         if let Some(changes) = changes {

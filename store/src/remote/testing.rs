@@ -49,6 +49,12 @@ impl Etcd {
         Self { program: program.to_owned(), process, endpoint: client, _files: files }
     }
 
+    /// Where it listens for clients, for who speaks HTTP.
+    pub fn address(&self) -> std::net::SocketAddr {
+        let address = self.endpoint.trim_start_matches("http://");
+        address.parse().expect("an endpoint is an address")
+    }
+
     /// Connects once it answers. An etcd that found its port taken is started on another.
     pub async fn connect(&mut self) -> Arc<Remote> {
         let mut options = Options {

@@ -46,6 +46,9 @@ pub(super) struct Access {
     gate: Arc<Gate>,
 }
 
+/// What a message may have beside the request in it, as in etcd.
+const MESSAGE_OVERHEAD_BYTES: usize = 512 * 1024;
+
 /// What a request costs beside its keys and values, about.
 const REQUEST_BYTES: usize = 64;
 
@@ -53,6 +56,11 @@ impl Access {
     pub(super) fn new(store: Arc<Embedded>) -> Self {
         let guard = Guard::new(Arc::clone(&store));
         Self { store, guard, gate: Gate::new(Limits::default()) }
+    }
+
+    /// The largest message of a client, in bytes, and of an answer that is cut into several.
+    pub(super) fn message_bytes(&self) -> usize {
+        self.store.config.max_request_bytes.saturating_add(MESSAGE_OVERHEAD_BYTES)
     }
 
     /// Writes that wait for their turn.

@@ -7,12 +7,14 @@
 mod access;
 mod admission;
 mod auth;
+mod calls;
 mod cluster;
 mod concurrency;
 mod convert;
+mod downgrade;
 #[cfg(test)]
 mod etcdctl_test;
-mod grpc_counts;
+mod gateway;
 mod health;
 mod http;
 mod kv;
@@ -31,6 +33,7 @@ pub(crate) mod testing;
 mod watch;
 
 pub use admission::ConnectionId;
+pub use http::Origins;
 pub use listener::{
     ConnectionLimits, Keepalive, Listener, PeerCertificates, Security, serve, serve_clients,
     serve_peers,

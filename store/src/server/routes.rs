@@ -1,5 +1,5 @@
 //! What the client port answers: every gRPC service and the HTTP paths beside them, made once for
-//! all listeners of a member, so that they share their counts.
+//! all listeners of a member, so that they share their counts and their queues.
 
 use std::sync::Arc;
 
@@ -18,56 +18,88 @@ use tonic::service::Routes;
 
 use super::access::Access;
 use super::auth::AuthService;
+use super::calls::{CallCounts, CallLayer, unknown};
 use super::cluster::ClusterService;
 use super::concurrency::{ElectionService, LockService};
-use super::grpc_counts::{self, GrpcCounts};
+use super::gateway;
 use super::health::HealthService;
-use super::http;
+use super::http::{self, HealthCounts, Origins};
 use super::kv::KvService;
 use super::lease::LeaseService;
 use super::maintenance::MaintenanceService;
+use super::metrics::Meters;
 use super::watch::WatchService;
-use crate::{Embedded, Store};
-
-/// etcd's request limit of 1.5 MiB, and room for the message around it.
-const MAX_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
+use crate::Embedded;
 
 /// The routes of the client port, by kind of traffic.
 #[derive(Clone)]
 pub struct ClientRoutes {
     grpc: Router,
-    http: Router,
-    metrics: Router,
+    gateway: Router,
+    health: Router,
+    origins: Origins,
 }
 
 impl ClientRoutes {
     /// `shutdown` ends watches, which would otherwise hold a listener's connections.
     pub fn new(store: Arc<Embedded>, shutdown: CancellationToken) -> Self {
-        let face: Arc<dyn Store> = store.clone();
         let access = Access::new(store.clone());
+        // Messages are held to their limit by the layer, in gRPC's own words.
+        let unlimited = usize::MAX;
         let routes = Routes::new(
-            KvServer::new(KvService(access.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES),
+            KvServer::new(KvService(access.clone())).max_decoding_message_size(unlimited),
         )
         .add_service(
-            WatchServer::new(WatchService::new(access.clone(), shutdown))
-                .max_decoding_message_size(MAX_MESSAGE_BYTES),
+            WatchServer::new(WatchService::new(access.clone(), shutdown.clone()))
+                .max_decoding_message_size(unlimited),
         )
-        .add_service(LeaseServer::new(LeaseService(access.clone())))
-        .add_service(LockServer::new(LockService(access.clone())))
-        .add_service(ElectionServer::new(ElectionService(access.clone())))
+        .add_service(
+            LeaseServer::new(LeaseService(access.clone())).max_decoding_message_size(unlimited),
+        )
+        .add_service(
+            LockServer::new(LockService(access.clone())).max_decoding_message_size(unlimited),
+        )
+        .add_service(
+            ElectionServer::new(ElectionService(access.clone()))
+                .max_decoding_message_size(unlimited),
+        )
         .add_service(AuthServer::new(AuthService::new(access.clone())))
         .add_service(ClusterServer::new(ClusterService(access.clone())))
-        .add_service(MaintenanceServer::new(MaintenanceService(access)))
-        .add_service(HealthServer::new(HealthService(face.clone())));
-        let counts = Arc::new(GrpcCounts::default());
-        let counting = axum::middleware::from_fn_with_state(counts.clone(), grpc_counts::count);
-        let metrics = http::metrics_router(store, counts);
-        Self { grpc: routes.into_axum_router().layer(counting), http: http::router(face), metrics }
+        .add_service(MaintenanceServer::new(MaintenanceService(access.clone())))
+        .add_service(HealthServer::new(HealthService::new(store.clone(), shutdown)));
+        let message_bytes = access.message_bytes();
+        let meters = Meters {
+            calls: Arc::new(CallCounts::default()),
+            health: Arc::new(HealthCounts::default()),
+            access,
+        };
+        let layer = CallLayer::new(store.clone(), meters.calls.clone(), message_bytes);
+        let grpc = routes.into_axum_router().layer(layer).fallback(unknown);
+        Self {
+            gateway: gateway::router(grpc.clone(), message_bytes),
+            health: http::health_router(store, meters),
+            grpc,
+            origins: Origins::default(),
+        }
+    }
+
+    /// Lets the pages of these origins alone read what HTTP answers: etcd's `--cors`.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Leaves the JSON gateway out: etcd's `--enable-grpc-gateway=false`.
+    #[must_use]
+    pub fn without_gateway(mut self) -> Self {
+        self.gateway = Router::new();
+        self
     }
 
     /// gRPC and HTTP on one socket.
     pub fn all(&self) -> Router {
-        self.grpc.clone().merge(self.http())
+        self.grpc.clone().merge(self.http_routes())
     }
 
     /// For `--listen-client-urls` beside `--listen-client-http-urls`.
@@ -77,11 +109,16 @@ impl ClientRoutes {
 
     /// For `--listen-client-http-urls`.
     pub fn http(&self) -> Router {
-        self.http.clone().merge(self.metrics.clone())
+        self.http_routes().fallback(unknown)
+    }
+
+    fn http_routes(&self) -> Router {
+        let routes = self.gateway.clone().merge(self.health.clone());
+        http::allow_origins(routes, self.origins.clone())
     }
 
     /// For `--listen-metrics-urls`: measures and health alone.
     pub fn metrics(&self) -> Router {
-        self.http()
+        self.health.clone().fallback(unknown)
     }
 }

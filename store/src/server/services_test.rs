@@ -188,30 +188,70 @@ async fn hashes_outlive_defragmentation_and_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_missing_says_so() {
+async fn downgrades_are_noted_until_they_are_cancelled() {
     let served = Served::start().await;
     let remote = served.connect().await;
-    let add = pb::MemberAddRequest::default();
-    let refused = remote.cluster().member_add(add).await.expect_err("it is refused");
-    assert_eq!(refused.code(), Code::Unimplemented);
-    let transfer = pb::MoveLeaderRequest { target_id: 1 };
-    let refused = remote.maintenance().move_leader(transfer).await.expect_err("it is refused");
-    assert_eq!(refused.code(), Code::Unimplemented);
+    let ask = async |action: i32, version: &str| {
+        let request = pb::DowngradeRequest { action, version: version.to_owned() };
+        let answer = remote.maintenance().downgrade(request).await;
+        answer.map(|answer| answer.into_inner().version)
+    };
+    let noted = async || {
+        let status = remote.maintenance().status(pb::StatusRequest {}).await.expect("it is told");
+        let info = status.into_inner().downgrade_info.expect("it is told");
+        (info.enabled, info.target_version)
+    };
+    assert_eq!(ask(0, "3.5").await.expect("it is possible"), "3.6");
+    assert_eq!(noted().await, (false, String::new()));
+    assert_eq!(ask(1, "3.5.4").await.expect("it is possible"), "3.6");
+    assert_eq!(noted().await, (true, "3.5.0".to_owned()));
+    let refused = ask(1, "3.5").await.expect_err("one at a time");
+    let told = (refused.code(), refused.message());
+    let expected = "etcdserver: cluster has a downgrade job in progress";
+    assert_eq!(told, (Code::FailedPrecondition, expected));
+    for _ in 0..2 {
+        assert_eq!(ask(2, "").await.expect("it is cancelled"), "3.6");
+        assert_eq!(noted().await, (false, String::new()));
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused_in_grpcs_words() {
+    let served = Served::start().await;
+    let remote = served.connect().await;
+    let huge =
+        pb::PutRequest { key: "a".into(), value: vec![0; 3 << 20].into(), ..Default::default() };
+    let refused = remote.kv().put(huge).await.expect_err("it is too large");
+    let told = (refused.code(), refused.message());
+    let expected = "grpc: received message larger than max (3145736 vs. 2097152)";
+    assert_eq!(told, (Code::ResourceExhausted, expected));
+    let large =
+        pb::PutRequest { key: "a".into(), value: vec![0; 1600 << 10].into(), ..Default::default() };
+    let refused = remote.kv().put(large).await.expect_err("it is too large");
+    let told = (refused.code(), refused.message());
+    assert_eq!(told, (Code::InvalidArgument, "etcdserver: request is too large"));
     served.stop().await;
 }
 
 #[tokio::test]
 async fn probes_and_version_over_http() {
     let served = Served::start().await;
+    let all = "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\n\
+               [+]non_learner ok\nok\n";
+    let healthy = "{\"health\":\"true\",\"reason\":\"\"}";
     let cases = [
         ("/livez", 200, "ok\n"),
         ("/readyz", 200, "ok\n"),
         ("/livez?verbose", 200, "[+]serializable_read ok\nok\n"),
-        ("/readyz?verbose", 200, "[+]serializable_read ok\n[+]linearizable_read ok\nok\n"),
+        ("/readyz?verbose", 200, all),
+        ("/livez?verbose&exclude=serializable_read&exclude=other", 200, "ok\n"),
         ("/readyz/linearizable_read", 200, "ok\n"),
+        ("/readyz/data_corruption?verbose=1", 200, "[+]data_corruption ok\nok\n"),
         ("/livez/linearizable_read", 404, "404 page not found\n"),
-        ("/health", 200, "{\"health\":\"true\",\"reason\":\"\"}"),
-        ("/health?serializable=true&exclude=NOSPACE", 200, "{\"health\":\"true\",\"reason\":\"\"}"),
+        ("/health", 200, healthy),
+        ("/health?serializable=true&exclude=NOSPACE", 200, healthy),
+        ("/nothing", 404, "404 page not found\n"),
     ];
     for (path, status, body) in cases {
         assert_eq!(served.get(path).await, (status, body.to_owned()), "{path}");
@@ -219,13 +259,43 @@ async fn probes_and_version_over_http() {
     let (status, version) = served.get("/version").await;
     assert_eq!(status, 200);
     assert!(version.contains("\"etcdserver\":\"3.6.0\""), "{version}");
+    let (_, page) = served.get("/metrics").await;
+    for line in [
+        "etcd_server_health_success 2",
+        "etcd_server_healthcheck{name=\"linearizable_read\",type=\"readyz\"} 1",
+        "etcd_server_healthchecks_total{name=\"linearizable_read\",status=\"success\",type=\"readyz\"} 3",
+    ] {
+        assert!(page.lines().any(|known| known == line), "{line} in {page}");
+    }
     served.store.shutdown().await;
     let (status, body) = served.get("/livez").await;
-    let expected = "[-]serializable_read failed: etcdserver: server stopped\nlivez check failed\n";
+    let expected = "[-]serializable_read failed: etcdserver: server stopped\n\n";
     assert_eq!((status, body.as_str()), (503, expected));
     let (status, body) = served.get("/health").await;
     assert_eq!(status, 503);
-    assert!(body.contains("server stopped"), "{body}");
+    let expected = "{\"health\":\"false\",\"reason\":\"RANGE ERROR:etcdserver: server stopped\"}\n";
+    assert_eq!(body, expected);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn an_alarm_is_a_matter_of_health() {
+    let served = Served::start().await;
+    let remote = served.connect().await;
+    for (alarm, unwell, despite) in [(1, "NOSPACE", 200), (2, "CORRUPT", 200)] {
+        let request = |action| pb::AlarmRequest { action, member_id: 7, alarm };
+        remote.maintenance().alarm(request(1)).await.expect("the alarm is raised");
+        let (status, body) = served.get("/health").await;
+        let told = format!("{{\"health\":\"false\",\"reason\":\"ALARM {unwell}\"}}\n");
+        assert_eq!((status, body), (503, told));
+        let (status, _) = served.get(&format!("/health?exclude={unwell}")).await;
+        assert_eq!(status, despite);
+        let (status, body) = served.get("/readyz").await;
+        let ready = if unwell == "CORRUPT" { 503 } else { 200 };
+        assert_eq!(status, ready, "{body}");
+        remote.maintenance().alarm(request(2)).await.expect("the alarm is disarmed");
+        assert_eq!(served.get("/health").await.0, 200);
+    }
     served.stop().await;
 }
 

@@ -60,11 +60,6 @@ fn auth_code(refusal: Refusal) -> Code {
     }
 }
 
-/// The answer to what the contract has and this version does not.
-pub(super) fn not_yet(what: &str) -> Status {
-    Status::unimplemented(format!("coracle: {what} is not implemented yet"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -289,7 +289,6 @@ mod tests {
                 } else if schedule.arrive(ClientId(client), bytes, || client) == Arrival::Admitted {
                     under_way.push_back(bytes);
                 }
-                waits.retain(|(client, _)| schedule.queues.contains_key(&ClientId(*client)));
                 for client in schedule.queues.keys() {
                     if !waits.iter().any(|(other, _)| *other == client.0) {
                         waits.push((client.0, 0));
@@ -301,6 +300,7 @@ mod tests {
                         *turns = if *client == served { 0 } else { *turns + 1 };
                         prop_assert!(*turns <= 3, "client {client} waits for more than a round");
                     }
+                    waits.retain(|(client, _)| schedule.queues.contains_key(&ClientId(*client)));
                 }
                 prop_assert!(under_way.len() <= LIMITS.in_flight);
                 let bytes: usize = under_way.iter().sum();

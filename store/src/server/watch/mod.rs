@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::stream::WatchStream;
 use super::access::{Access, Caller};
-use crate::Store as _;
 
 /// Answers that may wait for a slow client. Beyond that its stream stands still, the store's
 /// channels fill, and the store feeds it from history: no write waits for a reader.
@@ -42,10 +41,10 @@ impl Watch for WatchService {
         &self,
         request: Request<Streaming<pb::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let header = self.access.store.status().await?.header;
+        self.access.store.check_running()?;
         let (answers, stream) = mpsc::channel(ANSWERS_IN_FLIGHT);
         let (caller, requests) = Caller::of(request);
-        let actor = WatchStream::new(self.access.clone(), caller, header, answers);
+        let actor = WatchStream::new(self.access.clone(), caller, answers);
         let shutdown = self.shutdown.clone();
         tokio::spawn(async move {
             tokio::select! {

@@ -26,10 +26,8 @@ use crate::server::auth::cancel_reason;
 use crate::server::convert;
 use crate::types::*;
 
-/// As etcd: word of the revision on quiet watches about every ten minutes.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(600);
-/// With `fragment`, answers are cut at etcd's request limit.
-const FRAGMENT_BYTES: usize = 1_572_864;
+/// Word of the revision on quiet watches comes no more often than this, as in etcd.
+const LEAST_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// The id that stands for "no watch": refusals and manual progress.
 const NO_WATCH: i64 = -1;
 
@@ -42,7 +40,6 @@ pub(super) struct WatchStream {
     access: Access,
     /// Who asks for every watch of this stream.
     caller: Caller,
-    header: Header,
     answers: mpsc::Sender<Answer>,
     open: HashMap<i64, OpenWatch>,
     items: SelectAll<BoxStream<'static, (i64, Option<WatchItem>)>>,
@@ -52,35 +49,33 @@ pub(super) struct WatchStream {
 }
 
 impl WatchStream {
-    pub(super) fn new(
-        access: Access,
-        caller: Caller,
-        header: Header,
-        answers: mpsc::Sender<Answer>,
-    ) -> Self {
+    pub(super) fn new(access: Access, caller: Caller, answers: mpsc::Sender<Answer>) -> Self {
         let items = SelectAll::new();
-        Self {
-            access,
-            caller,
-            header,
-            answers,
-            open: HashMap::new(),
-            items,
-            next_id: 0,
-            round: None,
-        }
+        Self { access, caller, answers, open: HashMap::new(), items, next_id: 0, round: None }
     }
 
-    /// Runs until the client ends the stream or goes away.
+    /// Runs until the client goes away. One that has no more to ask is answered on.
     pub(super) async fn run(mut self, mut requests: Streaming<pb::WatchRequest>) {
-        let jitter = rand::rng().random_range(0..PROGRESS_INTERVAL.as_secs() / 10);
-        let mut ticks = tokio::time::interval(PROGRESS_INTERVAL + Duration::from_secs(jitter));
+        let interval = self.access.store.config.watch_progress_notify_interval;
+        let interval = interval.max(LEAST_PROGRESS_INTERVAL);
+        // Clients that came together are not all told at once.
+        let jitter = interval.mul_f64(rand::rng().random_range(0.0..0.1));
+        let mut ticks = tokio::time::interval(interval + jitter);
         ticks.reset();
+        let mut asks = true;
         loop {
             let outcome = tokio::select! {
-                request = requests.message() => match request {
+                request = requests.message(), if asks => match request {
                     Ok(Some(request)) => self.request(request).await,
-                    Ok(None) | Err(_) => return,
+                    Ok(None) => {
+                        asks = false;
+                        Ok(())
+                    }
+                    Err(refusal) => {
+                        // The client may be gone, which ends the stream just as well.
+                        let _ = self.answers.send(Err(refusal)).await;
+                        return;
+                    }
                 },
                 Some((id, item)) = self.items.next(), if !self.items.is_empty() => {
                     self.item(id, item).await
@@ -99,7 +94,7 @@ impl WatchStream {
     }
 
     fn header(&self, revision: i64) -> Option<pb::ResponseHeader> {
-        convert::header(Header { revision, ..self.header })
+        convert::header(self.access.store.published.header(revision))
     }
 
     async fn request(&mut self, request: pb::WatchRequest) -> Result<(), Gone> {
@@ -260,7 +255,10 @@ impl WatchStream {
             return Ok(()); // A filter dropped them all.
         }
         let header = self.header(revision);
-        let mut pieces = if fragment { cut_fragments(events) } else { vec![events] };
+        let mut pieces = match fragment {
+            true => cut_fragments(events, self.access.message_bytes()),
+            false => vec![events],
+        };
         let last = pieces.pop();
         for events in pieces {
             let response = pb::WatchResponse {
@@ -337,13 +335,23 @@ fn watched_range(key: &Bytes, end: &Bytes) -> Option<KeyRange> {
     (!reversed).then(|| KeyRange { key, end: end.clone() })
 }
 
-/// Cuts one revision's events into pieces of about [`FRAGMENT_BYTES`].
-fn cut_fragments(events: Vec<store_proto::mvccpb::Event>) -> Vec<Vec<store_proto::mvccpb::Event>> {
+/// What an event costs in an answer beside itself, and an answer beside its events: keys, lengths
+/// and a header at their longest.
+const EVENT_OVERHEAD_BYTES: usize = 6;
+const ANSWER_OVERHEAD_BYTES: usize = 64;
+
+/// Cuts one revision's events into pieces of less than `limit` bytes. As in etcd, an event larger
+/// than that has a piece of its own.
+fn cut_fragments(
+    events: Vec<store_proto::mvccpb::Event>,
+    limit: usize,
+) -> Vec<Vec<store_proto::mvccpb::Event>> {
+    let limit = limit.saturating_sub(ANSWER_OVERHEAD_BYTES);
     let mut pieces = Vec::new();
     let (mut piece, mut size) = (Vec::new(), 0);
     for event in events {
-        let bytes = event.encoded_len();
-        if !piece.is_empty() && size + bytes > FRAGMENT_BYTES {
+        let bytes = event.encoded_len() + EVENT_OVERHEAD_BYTES;
+        if !piece.is_empty() && size + bytes > limit {
             pieces.push(std::mem::take(&mut piece));
             size = 0;
         }
@@ -382,8 +390,12 @@ mod tests {
             ..Default::default()
         };
         let events = vec![event("a", 1 << 20), event("b", 1 << 20), event("c", 10), event("d", 10)];
-        let pieces = cut_fragments(events.clone());
-        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(pieces.concat(), events);
+        for (limit, lengths) in
+            [(2 << 20, vec![1, 3]), (1 << 20, vec![1, 1, 2]), (4 << 20, vec![4])]
+        {
+            let pieces = cut_fragments(events.clone(), limit);
+            assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
+            assert_eq!(pieces.concat(), events);
+        }
     }
 }
