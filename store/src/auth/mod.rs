@@ -21,12 +21,16 @@ mod change;
 mod duration;
 mod facts;
 mod jwt;
+#[cfg(test)]
+mod jwt_test;
 mod keys;
 mod password;
 mod permit;
 mod ranges;
 mod refusal;
 mod rights;
+#[cfg(test)]
+mod rights_test;
 mod spec;
 mod tokens;
 

@@ -258,8 +258,8 @@ impl State {
 
     /// Roughly the bytes that everything takes: live keys, and what compaction has not freed yet.
     pub fn size(&self) -> u64 {
-        let overheads = self.live.len() as u64 * KEY_OVERHEAD
-            + self.history.len() as u64 * REVISION_OVERHEAD;
+        let overheads =
+            self.live.len() as u64 * KEY_OVERHEAD + self.history.len() as u64 * REVISION_OVERHEAD;
         self.live_bytes + self.superseded_bytes + overheads
     }
 }
