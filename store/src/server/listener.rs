@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -32,6 +32,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::connection::{Corked, Requests, Turns};
 use super::http;
 use super::routes::ClientRoutes;
 use crate::Embedded;
@@ -160,7 +161,7 @@ pub async fn serve(
     let server = Arc::new(Server {
         router,
         security: security.into(),
-        builder: builder(limits),
+        limits,
         handshakes: Semaphore::new(MAX_HANDSHAKES),
     });
     let (listener, graceful) = (listener.into(), GracefulShutdown::new());
@@ -215,8 +216,8 @@ fn connection_limit() -> usize {
     usize::try_from(room.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
 }
 
-fn builder(limits: ConnectionLimits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(limits: ConnectionLimits, requests: Requests) -> auto::Builder<Requests> {
+    let mut builder = auto::Builder::new(requests);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).max_concurrent_streams(limits.max_streams);
@@ -234,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 struct Server {
     router: Router,
     security: Security,
-    builder: auto::Builder<TokioExecutor>,
+    limits: ConnectionLimits,
     handshakes: Semaphore,
 }
 
@@ -255,9 +256,12 @@ impl Server {
             }
             request
         });
-        let io = TokioIo::new(Impatient::new(socket));
-        let connection = self.builder.serve_connection(io, TowerToHyperService::new(service));
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
+        let (socket, requests) = (Corked::new(Impatient::new(socket)), Requests::default());
+        let builder = builder(self.limits, requests.clone());
+        let io = TokioIo::new(socket.clone());
+        let connection = builder.serve_connection(io, TowerToHyperService::new(service));
+        let connection = watcher.watch(connection.into_owned());
+        if let Err(error) = Turns::new(connection, requests, socket).await {
             tracing::debug!(%error, "connection ended");
         }
     }

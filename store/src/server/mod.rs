@@ -10,6 +10,7 @@ mod auth;
 mod calls;
 mod cluster;
 mod concurrency;
+mod connection;
 mod convert;
 mod downgrade;
 #[cfg(test)]
