@@ -94,6 +94,8 @@ pub fn parse_exit_code(called: Called, error: &clap::Error) -> u8 {
         (_, ErrorKind::InvalidValue) if argument.starts_with("--load") => 4,
         (_, ErrorKind::InvalidValue) if LATE.iter().any(|flag| argument.starts_with(flag)) => 4,
         (_, ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand) => 1,
+        _ if argument.starts_with("--lease") => 128,
+        (_, ErrorKind::ValueValidation) if argument == "<REVISION>" => 1,
         _ if argument.starts_with('-') => 1,
         _ => 128,
     }
@@ -113,6 +115,9 @@ mod tests {
             ("lease revoke xyz", 128),
             ("get k --frobnicate", 1),
             ("get k --limit ten", 1),
+            ("put k v --lease xyz", 128),
+            ("compaction x", 1),
+            ("compaction", 128),
             ("frobnicate", 1),
             ("get k -w xml", 4),
             ("get k --order up", 4),

@@ -17,13 +17,15 @@ pub async fn run(run: &Context, command: Lease) -> anyhow::Result<()> {
         Lease::Grant { ttl } => {
             let request = pb::LeaseGrantRequest { ttl, id: 0 };
             let granted = within(run.timeout, client.lease_grant(request)).await;
-            let granted = granted.map_err(|error| error.context("failed to grant lease"))?;
+            let granted =
+                granted.map_err(|error| anyhow::anyhow!("failed to grant lease ({error:#})"))?;
             run.printer.print(&Answer::Granted(&granted))
         }
         Lease::Revoke { lease_id: id } => {
             let request = pb::LeaseRevokeRequest { id };
             let revoked = within(run.timeout, client.lease_revoke(request)).await;
-            let revoked = revoked.map_err(|error| error.context("failed to revoke lease"))?;
+            let revoked =
+                revoked.map_err(|error| anyhow::anyhow!("failed to revoke lease ({error:#})"))?;
             run.printer.print(&Answer::Revoked { id, header: &revoked.header })
         }
         Lease::Timetolive { lease_id: id, keys } => {

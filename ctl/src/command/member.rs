@@ -55,12 +55,9 @@ async fn list(run: &Context, linearizable: bool) -> anyhow::Result<pb::MemberLis
     within(run.timeout, run.session().await?.cluster().member_list(request)).await
 }
 
-/// The client URLs of all members. Every server tells them without authentication.
+/// The client URLs of all members.
 pub async fn client_urls(run: &Context) -> anyhow::Result<Vec<String>> {
-    let session = run.target.anonymous().any().await?;
-    let request = pb::MemberListRequest { linearizable: true };
-    let answer = within(run.timeout, session.cluster().member_list(request)).await;
-    let answer = answer.map_err(|error| {
+    let answer = list(run, true).await.map_err(|error| {
         error.context("failed to fetch endpoints from etcd cluster member list")
     })?;
     Ok(answer.members.into_iter().flat_map(|member| member.client_ur_ls).collect())
@@ -102,15 +99,16 @@ fn settings(name: &str, peer_urls: &str, answer: &pb::MemberAddResponse) -> Stri
 }
 
 /// Peer URLs, each with a scheme, a host, a port and nothing more: the rules of etcd's client.
-fn urls(text: Option<&str>) -> Result<Vec<String>, Usage> {
+fn urls(text: Option<&str>) -> anyhow::Result<Vec<String>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Err(Usage("member peer urls not provided: name them with --peer-urls".to_owned()));
+        let reason = "member peer urls not provided: name them with --peer-urls";
+        return Err(Usage(reason.to_owned()).into());
     };
     text.split(',').map(|url| check(url.trim()).map(|()| url.trim().to_owned())).collect()
 }
 
-fn check(url: &str) -> Result<(), Usage> {
-    let wrong = |what: &str| Err(Usage(format!("{what}: {url}")));
+fn check(url: &str) -> anyhow::Result<()> {
+    let wrong = |what: &str| Err(anyhow::anyhow!("{what}: {url}"));
     let Some((scheme, rest)) = url.split_once("://") else {
         return wrong("URL scheme must be http, https, unix, or unixs");
     };

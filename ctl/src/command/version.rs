@@ -3,7 +3,7 @@
 use crate::arguments::Called;
 
 /// The release of etcd whose commands and output forms these are.
-const ETCD_VERSION: &str = "3.6.14";
+const ETCD_VERSION: &str = "3.6.0";
 const API_VERSION: &str = "3.6";
 
 pub fn run(called: Called) -> anyhow::Result<()> {

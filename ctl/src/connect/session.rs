@@ -26,6 +26,7 @@ use tower::{Service, ServiceExt};
 use super::Login;
 use super::address::Address;
 use super::dial::Dialer;
+use crate::failure::{Failure, Kind};
 
 /// Paths whose clients send a stream, which cannot be kept for a second try.
 const STREAMING: [&str; 2] = ["/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseKeepAlive"];
@@ -106,7 +107,12 @@ impl Session {
 
     /// Connects now, to tell early and clearly when nothing answers.
     pub async fn ready(self) -> anyhow::Result<Self> {
-        self.shared.ready().await.map_err(|status| anyhow::anyhow!(status.message().to_owned()))?;
+        // Only a server that refuses the user answers otherwise than by not being there.
+        let failure = |status: Status| match status.code() {
+            tonic::Code::Unavailable => anyhow::anyhow!(status.message().to_owned()),
+            _ => Failure::new(Kind::Connection, status.message()).into(),
+        };
+        self.shared.ready().await.map_err(failure)?;
         Ok(self)
     }
 

@@ -136,11 +136,6 @@ impl Target {
         other.towards(vec![endpoint.to_owned()])
     }
 
-    /// Nobody asks: for what every server answers without authentication.
-    pub fn anonymous(&self) -> Self {
-        Self { login: Login::Nobody, ..self.clone() }
-    }
-
     /// All endpoints; the first that answers is used.
     pub async fn any(&self) -> anyhow::Result<Session> {
         self.session(self.addresses.clone()).ready().await

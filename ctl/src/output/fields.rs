@@ -218,7 +218,6 @@ impl Lines {
         self.line("Leader", status.leader);
         self.line("IsLearner", status.is_learner);
         self.line("RaftIndex", status.raft_index);
-        self.line("RaftTerm", status.raft_term);
         self.line("RaftAppliedIndex", status.raft_applied_index);
         self.line("Errors", format_args!("[{}]", status.errors.join(" ")));
         self.line("Endpoint", quote(endpoint.as_bytes()));
