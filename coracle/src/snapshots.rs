@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
-use ctl::{SnapshotFiles, SnapshotStatus};
-use store::snapshot::{self, RestoreOptions};
+use ctl::{Hash, Progress, Restore, RestoredAs, SnapshotFiles, SnapshotStatus};
+use store::snapshot::{self, Phase, RestoreOptions, SnapshotFormat};
 
 pub struct StoreSnapshots;
 
@@ -20,18 +20,78 @@ impl SnapshotFiles for StoreSnapshots {
         })
     }
 
-    /// The store goes where `up --data-dir` looks for it; certificates and the rest are made at
-    /// the first start.
-    fn restore(&self, file: &Path, data_dir: &Path, skip_hash_check: bool) -> anyhow::Result<()> {
-        refuse_non_empty(data_dir)?;
+    /// The store goes where `up --data-dir` or `store --data-dir` looks for it; certificates and the
+    /// rest are made at the first start.
+    fn restore(&self, restore: &Restore, on_progress: &dyn Fn(Progress)) -> anyhow::Result<()> {
         let options = RestoreOptions {
-            skip_hash_check,
-            name: crate::up::host_name(),
+            skip_hash_check: restore.skip_hash_check,
+            bump_revision: restore.bump_revision,
             ..RestoreOptions::default()
         };
-        snapshot::restore(file, crate::up::store_path(data_dir), options, &|_| {})?;
+        let (dir, options) = match &restore.member {
+            RestoredAs::Host => {
+                refuse_non_empty(&restore.data_dir)?;
+                let name = crate::up::host_name();
+                (crate::up::store_path(&restore.data_dir), RestoreOptions { name, ..options })
+            }
+            RestoredAs::Member { name, initial_cluster, token, peer_urls } => {
+                let options = RestoreOptions {
+                    name: name.clone(),
+                    peer_urls: peer_urls.clone(),
+                    initial_cluster: snapshot::parse_initial_cluster(initial_cluster)?,
+                    token: token.clone(),
+                    ..options
+                };
+                (restore.data_dir.clone(), options)
+            }
+        };
+        snapshot::restore(&restore.snapshot, dir, options, &|progress| {
+            on_progress(told(progress))
+        })?;
         Ok(())
     }
+
+    fn convert(
+        &self,
+        from: &Path,
+        to: &Path,
+        format: ctl::SnapshotFormat,
+        skip_hash_check: bool,
+        on_progress: &dyn Fn(Progress),
+    ) -> anyhow::Result<()> {
+        let format = match format {
+            ctl::SnapshotFormat::Coracle => SnapshotFormat::Coracle,
+            ctl::SnapshotFormat::Etcd => SnapshotFormat::Etcd,
+        };
+        let on_progress = |progress| on_progress(told(progress));
+        snapshot::convert(from, to, format, !skip_hash_check, &on_progress)?;
+        Ok(())
+    }
+
+    fn format(&self, file: &Path) -> anyhow::Result<ctl::SnapshotFormat> {
+        Ok(match snapshot::format_of(file)? {
+            SnapshotFormat::Coracle => ctl::SnapshotFormat::Coracle,
+            SnapshotFormat::Etcd => ctl::SnapshotFormat::Etcd,
+        })
+    }
+
+    fn hash_kv(&self, file: &Path, revision: i64) -> anyhow::Result<Hash> {
+        let hashed = snapshot::hash_kv(file, revision)?;
+        Ok(Hash {
+            hash: hashed.hash,
+            revision: hashed.revision,
+            compact_revision: hashed.compact_revision,
+        })
+    }
+}
+
+fn told(progress: snapshot::Progress) -> Progress {
+    let step = match progress.phase {
+        Phase::Checking => "checking",
+        Phase::Reading => "reading",
+        Phase::Writing => "writing",
+    };
+    Progress { step, done: progress.done, total: progress.total }
 }
 
 fn refuse_non_empty(data_dir: &Path) -> anyhow::Result<()> {
@@ -46,7 +106,7 @@ fn refuse_non_empty(data_dir: &Path) -> anyhow::Result<()> {
         anyhow::bail!(
             "data directory {} is not empty: restore into an empty or new directory",
             data_dir.display()
-        );
+        )
     }
     Ok(())
 }

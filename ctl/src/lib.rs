@@ -18,15 +18,19 @@ mod go;
 mod output;
 mod secret;
 mod signals;
+mod snapshot_files;
 mod text;
 mod txn;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub use arguments::Arguments;
 pub use output::Hash;
+pub use snapshot_files::{
+    Progress, Restore, RestoredAs, SnapshotFiles, SnapshotFormat, SnapshotStatus,
+};
 
 pub(crate) use failure::Usage;
 
@@ -34,48 +38,6 @@ use arguments::Called;
 
 /// Names under which the binary is this program.
 pub const NAMES: [&str; 3] = ["ctl", "etcdctl", "etcdutl"];
-
-/// What a snapshot file is said to hold.
-#[derive(Clone, Debug)]
-pub struct SnapshotStatus {
-    pub hash: u32,
-    pub revision: i64,
-    pub total_keys: i64,
-    /// Bytes.
-    pub total_size: i64,
-    pub version: String,
-}
-
-/// Reading snapshot files, which only the store knows how to do.
-pub trait SnapshotFiles {
-    fn status(&self, snapshot: &Path) -> anyhow::Result<SnapshotStatus>;
-
-    /// Makes a data directory from a snapshot; refuses one that is not empty.
-    fn restore(
-        &self,
-        snapshot: &Path,
-        data_dir: &Path,
-        skip_hash_check: bool,
-    ) -> anyhow::Result<()>;
-
-    /// Hashes the history in a file up to a revision, 0 for the latest.
-    fn hash_kv(&self, file: &Path, _revision: i64) -> anyhow::Result<Hash> {
-        anyhow::bail!(
-            "the history in {} cannot be hashed from its file; ask a server that has it, with \
-             `endpoint hashkv`",
-            file.display()
-        )
-    }
-
-    /// Gives space that is free inside a store that does not run back to the file system.
-    fn defragment(&self, data_dir: &Path) -> anyhow::Result<()> {
-        anyhow::bail!(
-            "{} gives its free space back by itself while it runs; for now there is `etcdctl \
-             defrag`",
-            data_dir.display()
-        )
-    }
-}
 
 /// What the binary around this program provides.
 pub struct Host<'a> {

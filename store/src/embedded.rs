@@ -29,7 +29,7 @@ use crate::published::Published;
 use crate::raft::log::LogStore;
 use crate::raft::machine::StateMachine;
 use crate::raft::types::TypeConfig;
-use crate::snapshot::{self, Home, SnapshotReader};
+use crate::snapshot::{self, Home, SnapshotFormat, SnapshotReader};
 use crate::wal::{SyncTimes, Wal};
 
 pub use leadership::Leadership;
@@ -87,8 +87,13 @@ impl std::fmt::Debug for Embedded {
 }
 
 impl Embedded {
-    /// A consistent snapshot of the present, as a stream.
+    /// A consistent snapshot of the present, as a stream, in the store's own format.
     pub async fn snapshot(&self) -> Result<SnapshotReader, Error> {
+        self.snapshot_as(SnapshotFormat::Coracle).await
+    }
+
+    /// As [`Embedded::snapshot`], in either format.
+    pub async fn snapshot_as(&self, format: SnapshotFormat) -> Result<SnapshotReader, Error> {
         self.linearize().await?;
         let captured = self
             .raft
@@ -99,7 +104,7 @@ impl Embedded {
             .await;
         let (meta, state) = captured.map_err(|fatal| self.fail(fatal.to_string()))?;
         let failed = |error: std::io::Error| Error::Fatal { reason: error.to_string() };
-        snapshot::stream(meta, state).await.map_err(failed)
+        snapshot::stream_as(format, meta, state).await.map_err(failed)
     }
 
     /// Stops in order: no new requests, leadership to another, Raft, watches. Safe to call again.

@@ -15,7 +15,7 @@ pub mod lease;
 pub mod mirror;
 pub mod offline;
 mod program;
-mod snapshot;
+pub mod snapshot;
 mod values;
 
 pub use global::{Format, Global};

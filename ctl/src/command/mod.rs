@@ -68,7 +68,7 @@ pub async fn run(arguments: Arguments, host: &Host<'_>) -> anyhow::Result<()> {
         Command::Defrag(arguments) if arguments.data_dir.is_some() || called == Called::Etcdutl => {
             offline::defrag(&arguments, host)
         }
-        Command::Snapshot(command) => snapshot::run(command, &global, &printer, host).await,
+        Command::Snapshot(command) => snapshot::run(called, command, &global, &printer, host).await,
         command => online(&Context::new(&global, printer, host)?, command).await,
     }
 }

@@ -98,10 +98,11 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
+        let format = super::snapshot::format_asked(request.metadata())?;
         let (caller, _) = Caller::of(request);
         self.0.guard.root(&caller).await?;
         let header = convert::header(self.0.store.status().await?.header);
-        let snapshot = self.0.store.snapshot().await?;
+        let snapshot = self.0.store.snapshot_as(format).await?;
         Ok(Response::new(Box::pin(super::snapshot::blobs(snapshot, header))))
     }
 

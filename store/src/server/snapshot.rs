@@ -3,8 +3,21 @@
 use futures::{Stream, StreamExt};
 use store_proto::etcdserverpb as pb;
 use tonic::Status;
+use tonic::metadata::MetadataMap;
 
-use crate::snapshot::SnapshotReader;
+use crate::snapshot::{SnapshotFormat, SnapshotReader};
+
+/// Metadata of a request that asks for a format by name. Stock clients do not know it, and get what
+/// they know: etcd's file.
+const FORMAT: &str = "coracle-snapshot-format";
+
+pub(super) fn format_asked(metadata: &MetadataMap) -> Result<SnapshotFormat, Status> {
+    match metadata.get(FORMAT).map(|value| value.as_bytes()) {
+        None | Some(b"etcd") => Ok(SnapshotFormat::Etcd),
+        Some(b"coracle") => Ok(SnapshotFormat::Coracle),
+        Some(_) => Err(Status::invalid_argument("unknown snapshot format")),
+    }
+}
 
 pub(super) fn blobs(
     snapshot: SnapshotReader,

@@ -36,6 +36,14 @@ pub struct SnapshotStatus {
     pub version: String,
 }
 
+/// Which format a file begins like. What is in it is not looked at.
+pub fn format_of(path: impl AsRef<Path>) -> Result<SnapshotFormat, SnapshotError> {
+    match DatabaseFile::open(path.as_ref())? {
+        Some(_) => Ok(SnapshotFormat::Etcd),
+        None => decode::peek(path.as_ref()).map(|_| SnapshotFormat::Coracle),
+    }
+}
+
 /// Checks the whole file and tells what it holds. Keeps no more of it than the names of its keys.
 pub fn status(path: impl AsRef<Path>) -> Result<SnapshotStatus, SnapshotError> {
     let path = path.as_ref();

@@ -20,6 +20,8 @@ pub enum BootstrapError {
     NoLocalName(String),
     #[error("initial cluster {0} has duplicate url")]
     DuplicateUrl(String),
+    #[error("member exists with identical ID {0:x}")]
+    SameId(u64),
     #[error(
         "--initial-cluster has {missing} but missing from \
          --initial-advertise-peer-urls={advertised}"

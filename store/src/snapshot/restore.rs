@@ -14,7 +14,7 @@ use super::progress::OnProgress;
 use crate::alarm::Alarms;
 use crate::config::InitialMember;
 use crate::data_dir;
-use crate::embedded::new_identity;
+use crate::membership::{cluster_id, member_id};
 use crate::mvcc::{Identity, Side, State};
 use crate::open_error::OpenError;
 use crate::raft::types::{MemberNode, Membership, StoredMembership, log_id};
@@ -126,7 +126,8 @@ pub fn restore(
     })
 }
 
-/// Who the member is and with whom it founds its cluster.
+/// Who the member is and with whom it founds its cluster. All members of that cluster arrive at the
+/// same.
 fn founders(options: &RestoreOptions) -> Result<(Identity, Membership), BootstrapError> {
     let node = |name: &str, peer_urls: &[String], client_urls: &[String]| MemberNode {
         name: name.to_owned(),
@@ -141,7 +142,25 @@ fn founders(options: &RestoreOptions) -> Result<(Identity, Membership), Bootstra
     }
     let peer_urls = bootstrap::check_urls(&options.peer_urls)?;
     bootstrap::verify(&options.name, &peer_urls, &options.initial_cluster)?;
-    Err(BootstrapError::NoUrls)
+    let id = |urls: &[String]| member_id(urls, &options.token, None);
+    let mut nodes = BTreeMap::new();
+    for member in &options.initial_cluster {
+        let id = id(&member.peer_urls);
+        // Client URLs are each member's own affair, and told by it when it starts.
+        let node = node(&member.name, &member.peer_urls, &[]);
+        if nodes.insert(id, node).is_some() {
+            return Err(BootstrapError::SameId(id));
+        }
+    }
+    let ids: Vec<u64> = nodes.keys().copied().collect();
+    let identity = Identity { cluster_id: cluster_id(&ids), member_id: id(&peer_urls) };
+    Ok((identity, voters(nodes)))
+}
+
+/// Ids that nobody else has.
+fn new_identity() -> Identity {
+    let id = || rand::random::<u64>().max(1); // 0 means "none".
+    Identity { cluster_id: id(), member_id: id() }
 }
 
 fn voters(nodes: BTreeMap<u64, MemberNode>) -> Membership {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::hash::{KeyHash, hash_kv};
 use super::{ImportError, Imported, Scan};
 use crate::bolt::{self, BoltError, FileSource, Source};
 use crate::snapshot::error::SnapshotError;
@@ -102,6 +103,12 @@ impl DatabaseFile {
 
     pub(in crate::snapshot) fn scan(&self) -> Result<Scan, SnapshotError> {
         super::scan(&self.source).map_err(|error| self.error(error))
+    }
+
+    /// What `etcdutl hashkv` tells of the file, without the checks of the revision: the hash, the
+    /// compaction, and the latest revision.
+    pub(in crate::snapshot) fn hash_kv(&self, revision: i64) -> Result<KeyHash, SnapshotError> {
+        hash_kv(&self.source, revision).map_err(|error| self.error(error))
     }
 
     fn io(&self, source: io::Error) -> SnapshotError {

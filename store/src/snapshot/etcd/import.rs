@@ -68,13 +68,13 @@ pub(in crate::snapshot) fn import(source: &dyn Source) -> Result<Imported, Impor
 type Refusal = &'static str;
 
 /// The buckets of a file that were not read yet.
-struct Buckets<'r> {
+pub(super) struct Buckets<'r> {
     reader: &'r Reader<'r>,
     left: Vec<(Bytes, Bucket)>,
 }
 
 impl<'r> Buckets<'r> {
-    fn list(reader: &'r Reader<'r>) -> Result<Self, ImportError> {
+    pub(super) fn list(reader: &'r Reader<'r>) -> Result<Self, ImportError> {
         let mut root = reader.root()?;
         let mut left = Vec::new();
         while let Some((name, value)) = root.next()? {
@@ -90,7 +90,7 @@ impl<'r> Buckets<'r> {
     }
 
     /// Folds the entries of bucket `name` into `into`; a bucket that is not there is empty.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         name: &[u8],
         mut into: T,
@@ -120,9 +120,9 @@ impl<'r> Buckets<'r> {
     }
 }
 
-struct MetaBucket {
+pub(super) struct MetaBucket {
     /// -1 before the first compaction.
-    compacted: i64,
+    pub(super) compacted: i64,
     term: u64,
     index: u64,
     version: String,
@@ -135,7 +135,7 @@ impl Default for MetaBucket {
 }
 
 impl MetaBucket {
-    fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), Refusal> {
         let number =
             || value.try_into().map(u64::from_be_bytes).map_err(|_| "a number is malformed");
         match key {

@@ -19,6 +19,7 @@
 mod auth;
 mod export;
 mod file;
+mod hash;
 mod import;
 mod messages;
 mod record;
