@@ -53,10 +53,12 @@ impl Served {
         Self::with(Config::default()).await
     }
 
-    pub async fn with(config: Config) -> Self {
-        let store = Embedded::open(config).await.expect("a store opens");
+    pub async fn with(mut config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
+        config.client_urls = vec![format!("https://{address}")];
+        config.peer_urls = vec!["https://127.0.0.1:2380".into()];
+        let store = Embedded::open(config).await.expect("a store opens");
         let pki = pki();
         let required = certs::ClientAuth::Required;
         let alpn = &["h2", "http/1.1"];
