@@ -263,7 +263,7 @@ mod tests {
             "put",
             "lease grant ten",
             "lease revoke xyz",
-            "snapshot restore f",
+            "snapshot restore",
             "frobnicate",
             "get k --frobnicate",
             "get k --prefix=maybe",
