@@ -164,7 +164,14 @@ impl Embedded {
 
 #[async_trait]
 impl Others for Embedded {
-    async fn fingerprints(&self, _revision: i64) -> Vec<Answer> {
-        Vec::new()
+    async fn fingerprints(&self, revision: i64) -> Vec<Answer> {
+        let answers = self.hashes_of_others(revision).await.into_iter();
+        let print = |hashed: store_proto::peer::HashKvAnswer| Fingerprint {
+            hash: hashed.hash,
+            revision: hashed.revision,
+            compact_revision: hashed.compact_revision,
+            current_revision: hashed.current_revision,
+        };
+        answers.map(|(id, hashed)| (id, hashed.map(print))).collect()
     }
 }

@@ -11,8 +11,9 @@ const SNAPSHOT_ATTEMPTS: usize = 10;
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(6);
 
 impl Embedded {
-    /// Gives disk back: takes a snapshot of the present and drops the log before it. Requests go
-    /// on meanwhile. Returns when the log is purged.
+    /// Gives disk back: takes a snapshot of the present and drops the log before it, but for what a
+    /// member with others keeps for those that are away for a moment. Requests go on meanwhile.
+    /// Returns when the log is purged.
     pub async fn defragment(&self) -> Result<(), Error> {
         self.check_running()?;
         let target = self.published.applied_index();
@@ -21,7 +22,12 @@ impl Embedded {
             triggered.map_err(|fatal| Error::Fatal { reason: fatal.to_string() })?;
             let wait = self.raft.wait(Some(SNAPSHOT_PATIENCE));
             let purged = wait.metrics(
-                |metrics| metrics.purged.as_ref().is_some_and(|purged| purged.index >= target),
+                |metrics| {
+                    let taken = metrics.snapshot.as_ref().is_some_and(|at| at.index >= target);
+                    let upto = self.purgeable(target);
+                    let purged = metrics.purged.as_ref().map(|purged| purged.index);
+                    taken && purged >= upto
+                },
                 "the log is purged",
             );
             if purged.await.is_ok() {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use openraft::Raft;
-use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -220,7 +219,9 @@ async fn elect_if_alone(
     raft: &Raft<TypeConfig, StateMachine>,
     identity: Identity,
 ) -> Result<bool, OpenError> {
-    let membership = raft.metrics().borrow_watched().membership_config.clone();
+    // Not by the metrics, which may lag.
+    let membership = raft.with_raft_state(|state| state.membership_state.effective().clone());
+    let membership = membership.await.map_err(raft_failed)?;
     let alone = is_alone(&membership, identity.member_id);
     if alone {
         raft.trigger().elect(false).await.map_err(raft_failed)?;

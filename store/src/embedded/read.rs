@@ -172,4 +172,20 @@ impl Embedded {
         let answer = answer.and_then(|answer| expect_answer!(answer, ReadIndex));
         answer.map(|answer| answer.index).map_err(|_| Error::NoLeader)
     }
+
+    /// What every other member says of its keys at `revision`; `None` of one that does not answer.
+    pub(crate) async fn hashes_of_others(
+        &self,
+        revision: i64,
+    ) -> Vec<(u64, Option<pb::HashKvAnswer>)> {
+        let me = self.published.identity.member_id;
+        let membership = self.published.membership.load_full();
+        let others = membership.nodes().map(|(id, _)| *id).filter(|id| *id != me);
+        let asking = others.map(|id| async move {
+            let question = Question::HashKv(pb::HashKv { revision });
+            let answer = self.links.ask(id, question, self.request_timeout()).await;
+            (id, answer.and_then(|answer| expect_answer!(answer, HashKv)).ok())
+        });
+        futures::future::join_all(asking).await
+    }
 }

@@ -63,7 +63,7 @@ impl Embedded {
     }
 
     /// Up to where the log can go, whose snapshot reaches to `snapshot`.
-    fn purgeable(&self, snapshot: u64) -> Option<u64> {
+    pub(crate) fn purgeable(&self, snapshot: u64) -> Option<u64> {
         if !self.ticking.load(Ordering::Relaxed) {
             return Some(snapshot); // Nobody else needs it.
         }
@@ -152,7 +152,14 @@ impl Embedded {
                 };
                 match outcome {
                     Ok(()) => {
-                        store.ready.send_replace(true);
+                        match store.check_initially(&*store).await {
+                            Ok(()) => drop(store.ready.send_replace(true)),
+                            Err(differing) => {
+                                let reason =
+                                    format!("this member differs from members {differing:x?}");
+                                drop(store.fail(reason));
+                            }
+                        }
                         return;
                     }
                     Err(error) => tracing::info!(%error, "not part of the cluster yet"),

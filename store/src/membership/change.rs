@@ -66,6 +66,12 @@ impl Embedded {
         }
     }
 
+    /// Whether a member answered this one, which leads, lately.
+    #[cfg(test)]
+    pub(crate) fn hears(&self, id: u64) -> bool {
+        self.know().heard.contains(&id)
+    }
+
     /// Makes a change, if this member leads and the change is taken. Returns the index that must
     /// be applied to see it.
     pub(crate) async fn change_members_here(

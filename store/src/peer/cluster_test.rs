@@ -5,7 +5,7 @@ use super::testing::{TestCluster, Wires, eventually};
 use crate::types::*;
 use crate::{Embedded, Store};
 
-fn put(key: &str, value: &str) -> PutRequest {
+pub(super) fn put(key: &str, value: &str) -> PutRequest {
     PutRequest {
         key: key.to_owned().into(),
         value: value.to_owned().into(),
@@ -13,7 +13,7 @@ fn put(key: &str, value: &str) -> PutRequest {
     }
 }
 
-async fn get(store: &Embedded, key: &str) -> Option<String> {
+pub(super) async fn get(store: &Embedded, key: &str) -> Option<String> {
     let range = KeyRange::single(key.to_owned());
     let request = RangeRequest { range, ..RangeRequest::default() };
     let response = store.range(request).await.expect("the range is read");

@@ -14,16 +14,24 @@
 
 mod card;
 #[cfg(test)]
+mod chaos_test;
+#[cfg(test)]
 mod cluster_test;
+#[cfg(test)]
+mod conformance_test;
 mod forward;
 mod grpc;
 mod links;
+#[cfg(test)]
+mod members_test;
 #[cfg(test)]
 pub(crate) mod memory;
 mod network;
 mod pieces;
 mod reception;
 mod service;
+#[cfg(test)]
+mod strangers_test;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod wire;

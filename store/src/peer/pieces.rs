@@ -16,7 +16,7 @@ use tonic::Status;
 use super::wire::{put_log_id, put_vote, take_log_id, take_vote};
 use crate::mvcc::Identity;
 use crate::raft::types::{SnapshotMeta, StoredMembership, Vote};
-use crate::snapshot::{self, Image};
+use crate::snapshot::{self, Image, SnapshotFormat};
 
 /// Bytes of a piece: large enough to be cheap, small beside the windows of a stream.
 const PIECE_BYTES: usize = 256 << 10;
@@ -35,7 +35,7 @@ pub(crate) async fn send(
         Image::File(path) => read_file(&path)?,
         Image::Memory(state) => {
             let meta = snapshot::Meta::new(identity, meta, &state);
-            let reader = snapshot::stream(meta, *state).await?;
+            let reader = snapshot::stream(SnapshotFormat::Coracle, meta, *state).await?;
             (reader.total_size, reader.boxed())
         }
     };

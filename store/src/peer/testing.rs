@@ -96,6 +96,18 @@ impl TestCluster {
         cluster
     }
 
+    /// As [`TestCluster::start`] in memory, with the settings that members have by default.
+    pub async fn with_default_timing(count: usize) -> Self {
+        let mut cluster = Self::prepare(count, Wires::Memory(Memory::default()), false).await;
+        for member in &mut cluster.members {
+            let defaults = ClusterConfig::default();
+            member.config.cluster.heartbeat_interval = defaults.heartbeat_interval;
+            member.config.cluster.election_timeout = defaults.election_timeout;
+        }
+        cluster.open_all().await;
+        cluster
+    }
+
     pub async fn in_memory(count: usize) -> Self {
         Self::start(count, Wires::Memory(Memory::default()), false).await
     }

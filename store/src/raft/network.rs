@@ -26,7 +26,7 @@ use store_proto::peer::question::Question;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::types::{MemberNode, TypeConfig, Vote};
 use crate::peer::{Links, Responses, send_snapshot, wire};
@@ -84,16 +84,10 @@ struct Session {
 }
 
 impl Client {
-    /// What openraft should make of a failed call: back off from a member that is not there, try
-    /// again at once where a connection broke.
+    /// What openraft should make of a failed call: try again after a pause.
     fn failure(&self, status: &Status) -> Failure {
         self.links.heed(status);
-        match status.code() {
-            Code::Cancelled | Code::Unknown | Code::Internal => {
-                RPCError::Network(NetworkError::new(status))
-            }
-            _ => RPCError::Unreachable(Unreachable::new(status)),
-        }
+        RPCError::Unreachable(Unreachable::new(status))
     }
 
     fn timeout(&self, action: RPCTypes) -> Failure {
@@ -279,9 +273,9 @@ impl RaftNetworkV2<TypeConfig> for Client {
                 return Err(unread(error));
             }
             let answer = answer.and_then(|answer| wire::take_vote(answer.vote));
-            answer.map(SnapshotResponse::new).map_err(|status| match self.failure(&status) {
-                RPCError::Network(error) => StreamingError::Network(error),
-                _ => StreamingError::Unreachable(Unreachable::new(&status)),
+            answer.map(SnapshotResponse::new).map_err(|status| {
+                self.links.heed(&status);
+                StreamingError::Unreachable(Unreachable::new(&status))
             })
         };
         tokio::select! {

@@ -188,6 +188,25 @@ async fn hashes_outlive_defragmentation_and_a_restart() {
 }
 
 #[tokio::test]
+async fn refusals_about_members_are_worded_as_etcd_does() {
+    let served = Served::start().await;
+    let remote = served.connect().await;
+    let add = pb::MemberAddRequest::default();
+    let refused = remote.cluster().member_add(add).await.expect_err("it is refused");
+    let text = "etcdserver: given member URLs are invalid";
+    assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, text));
+    let remove = pb::MemberRemoveRequest { id: served.store.status().await.expect("told").leader };
+    let refused = remote.cluster().member_remove(remove).await.expect_err("it is refused");
+    let text = "etcdserver: re-configuration failed due to not enough started members";
+    assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, text));
+    let transfer = pb::MoveLeaderRequest { target_id: 1 };
+    let refused = remote.maintenance().move_leader(transfer).await.expect_err("it is refused");
+    let text = "etcdserver: bad leader transferee";
+    assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, text));
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn downgrades_are_noted_until_they_are_cancelled() {
     let served = Served::start().await;
     let remote = served.connect().await;
