@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{DEFAULT_BCRYPT_COST, DEFAULT_TOKEN_TTL, TokenSpec};
 use crate::care;
+use crate::auth::{DEFAULT_BCRYPT_COST, DEFAULT_TOKEN_TTL, TokenSpec};
 use crate::clock::{Clock, TokioClock};
 use crate::disk::{Disk, OsDisk};
 use crate::wal::SEGMENT_BYTES;
@@ -18,6 +18,9 @@ pub const DEFAULT_MAX_TXN_OPS: usize = 128;
 
 /// etcd's default of `--watch-progress-notify-interval`.
 pub const DEFAULT_WATCH_PROGRESS_NOTIFY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// etcd's limit on learners.
+pub const DEFAULT_MAX_LEARNERS: usize = 1;
 
 /// How applied state is written behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,10 @@ pub struct Cluster {
     /// How long a follower waits for a heartbeat before it stands for election.
     pub election_timeout: Duration,
     pub pre_vote: bool,
+    /// Refuses changes of the members that would cost the quorum.
+    pub strict_reconfig: bool,
+    /// Greatest number of learners.
+    pub max_learners: usize,
     /// Starts as the only member with the data that is there, and forgets the others.
     pub force_new: bool,
     /// `None` calls peers without TLS.
@@ -113,6 +120,8 @@ impl Default for Cluster {
             heartbeat_interval: Duration::from_millis(100),
             election_timeout: Duration::from_secs(1),
             pre_vote: true,
+            strict_reconfig: true,
+            max_learners: DEFAULT_MAX_LEARNERS,
             force_new: false,
             peer_tls: None,
         }
@@ -124,6 +133,8 @@ impl Default for Cluster {
 pub struct Config {
     /// Where the member keeps its files; `None` keeps everything in memory and no file at all.
     pub data_dir: Option<PathBuf>,
+    /// Where the log lies when it has a disk of its own; otherwise with the rest.
+    pub wal_dir: Option<PathBuf>,
     /// The member's name, shown by `member list`.
     pub name: String,
     pub client_urls: Vec<String>,
@@ -159,6 +170,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: None,
+            wal_dir: None,
             name: "default".into(),
             client_urls: Vec::new(),
             peer_urls: Vec::new(),

@@ -4,7 +4,8 @@
 //!  LOCK           flocked while a process runs the member; holds its pid
 //!  member.json    format, cluster and member id; written before anything else, so a directory
 //!                 without it that holds other files is not ours
-//!  wal/  snap/    truth: the log, and snapshots that cover what the log no longer holds
+//!  wal/  snap/    truth: the log, and snapshots that cover what the log no longer holds; `wal` is a
+//!                 link where the log has a disk of its own
 //!  sled/          applied state, disposable
 //! ```
 
@@ -22,9 +23,11 @@ use crate::open_error::OpenError;
 const FORMAT: u32 = 1;
 const LOCK: &str = "LOCK";
 const MEMBER: &str = "member.json";
+const WAL: &str = "wal";
 
 /// Names that a directory of ours may hold besides `member.json` while it is being created.
-const BEGINNINGS: [&str; 2] = [LOCK, "member.json.tmp"];
+/// `fixtures` holds certificates that the member made for itself.
+const BEGINNINGS: [&str; 4] = [LOCK, "member.json.tmp", WAL, "fixtures"];
 
 #[derive(Debug, Serialize, Deserialize)]
 struct MemberFile {
@@ -43,11 +46,19 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Takes hold of `path`, creating it with a new identity from `choose` if there is nothing.
-    pub fn open(path: &Path, choose: impl FnOnce() -> Identity) -> Result<Self, OpenError> {
+    /// Takes hold of `path`, creating it with a new identity from `choose` if there is nothing. The
+    /// log is kept in `wal` where one is named.
+    pub fn open(
+        path: &Path,
+        wal: Option<&Path>,
+        choose: impl FnOnce() -> Identity,
+    ) -> Result<Self, OpenError> {
         std::fs::create_dir_all(path).map_err(io_error("create directory", path))?;
         refuse_foreign(path)?;
         let lock = lock(path)?;
+        if let Some(wal) = wal {
+            place_wal(path, wal)?;
+        }
         let member = path.join(MEMBER);
         let identity = match std::fs::read(&member) {
             Ok(bytes) => parse(&member, &bytes)?,
@@ -72,7 +83,7 @@ impl DataDir {
     }
 
     pub fn wal(&self) -> PathBuf {
-        self.path.join("wal")
+        self.path.join(WAL)
     }
 
     pub fn snapshots(&self) -> PathBuf {
@@ -127,6 +138,26 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Identity, OpenError> {
     let member: MemberFile = serde_json::from_value(value).map_err(|_| foreign())?;
     let id = |text: &str| u64::from_str_radix(text, 16).map_err(|_| foreign());
     Ok(Identity { cluster_id: id(&member.cluster_id)?, member_id: id(&member.member_id)? })
+}
+
+/// Has the log of the member in `path` lie in `wal`. A link remembers it, so that a later start
+/// that does not name the directory cannot take the member for one without a log.
+fn place_wal(path: &Path, wal: &Path) -> Result<(), OpenError> {
+    std::fs::create_dir_all(wal).map_err(io_error("create directory", wal))?;
+    let wal = wal.canonicalize().map_err(io_error("find", wal))?;
+    let link = path.join(WAL);
+    if link.symlink_metadata().is_ok() {
+        let present = link.canonicalize().map_err(io_error("find", &link))?;
+        return match present == wal {
+            true => Ok(()),
+            false => Err(OpenError::WalElsewhere { present, asked: wal }),
+        };
+    }
+    let mut entries = std::fs::read_dir(&wal).map_err(io_error("read directory", &wal))?;
+    if entries.next().is_some() {
+        return Err(OpenError::WalNotEmpty { wal });
+    }
+    std::os::unix::fs::symlink(&wal, &link).map_err(io_error("create link", &link))
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {

@@ -27,6 +27,18 @@ pub enum OpenError {
         path = .path.display()
     )]
     UnknownFormat { path: PathBuf, format: u64 },
+    #[error(
+        "the log of this member lies in {present}, not in {asked}; name that directory, or stop \
+         the member and move the log, and the link `wal` in the data directory with it",
+        present = .present.display(), asked = .asked.display()
+    )]
+    WalElsewhere { present: PathBuf, asked: PathBuf },
+    #[error(
+        "directory {wal} for the log is not empty, and this member has no log yet; name an empty \
+         directory",
+        wal = .wal.display()
+    )]
+    WalNotEmpty { wal: PathBuf },
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]

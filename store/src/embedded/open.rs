@@ -149,7 +149,7 @@ fn open_files(
     failed: &watch::Sender<Option<String>>,
     choose: impl FnOnce() -> Identity,
 ) -> Result<(LogStore, OnDisk), OpenError> {
-    let dir = DataDir::open(path, choose)?;
+    let dir = DataDir::open(path, config.wal_dir.as_deref(), choose)?;
     let options = wal::Options {
         disk: Arc::clone(&config.disk),
         segment_bytes: config.wal_segment_bytes,

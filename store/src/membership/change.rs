@@ -14,7 +14,7 @@ use store_proto::peer::question::Question;
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
-use super::rules::{self, View};
+use super::rules::{self, Limits, View};
 use crate::Embedded;
 use crate::error::Error;
 use crate::raft::tuning::longest_election_timeout;
@@ -98,7 +98,11 @@ impl Embedded {
             let known = self.know();
             let me = self.published.identity.member_id;
             let heard = known.heard.clone();
-            let view = View { membership: known.membership.membership(), me, heard };
+            let limits = Limits {
+                strict: self.config.cluster.strict_reconfig,
+                max_learners: self.config.cluster.max_learners,
+            };
+            let view = View { membership: known.membership.membership(), me, heard, limits };
             let Some(members) = decide(&change, &view, &known)? else {
                 return Ok(known.membership.log_id().as_ref().map_or(0, |log_id| log_id.index));
             };

@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 use super::refusal::Refusal;
 use crate::raft::types::{MemberNode, Membership};
 
-/// etcd's limit on learners.
-const MAX_LEARNERS: usize = 1;
-
 /// A learner is in sync when its log has this part of the leader's, as in etcd.
 const READY_PERCENT: u64 = 90;
 
@@ -22,6 +19,15 @@ pub(super) struct View<'a> {
     pub me: u64,
     /// Who answered the leader lately, itself aside.
     pub heard: BTreeSet<u64>,
+    pub limits: Limits,
+}
+
+/// What an operator sets of the changes that are taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Refuse what would cost the quorum: etcd's `--strict-reconfig-check`.
+    pub strict: bool,
+    pub max_learners: usize,
 }
 
 impl View<'_> {
@@ -70,10 +76,11 @@ pub(super) fn may_add(
     let started = view.started(None);
     // With one member there is no other way to get a second.
     let first = started == 1 && voters == 1;
-    if !learner && !first && started < quorum(voters + 1) {
+    let strict = view.limits.strict;
+    if strict && !learner && !first && started < quorum(voters + 1) {
         return Err(Refusal::NotEnoughStarted);
     }
-    if voters != 1 && view.connected() < quorum(voters + 1) {
+    if strict && voters != 1 && view.connected() < quorum(voters + 1) {
         return Err(Refusal::Unhealthy);
     }
     if view.node(id).is_some() {
@@ -83,7 +90,7 @@ pub(super) fn may_add(
         return Err(Refusal::PeerUrlExists);
     }
     let ids = view.membership.nodes().map(|(id, _)| *id);
-    if learner && ids.filter(|id| view.is_learner(*id)).count() >= MAX_LEARNERS {
+    if learner && ids.filter(|id| view.is_learner(*id)).count() >= view.limits.max_learners {
         return Err(Refusal::TooManyLearners);
     }
     Ok(())
@@ -96,11 +103,14 @@ pub(super) fn may_remove(view: &View<'_>, id: u64) -> Result<(), Refusal> {
     }
     let voters = view.voters().count();
     let left = view.voters().filter(|(voter, _)| *voter != id).count();
-    if view.started(Some(id)) < quorum(left) {
+    if view.limits.strict && view.started(Some(id)) < quorum(left) {
         return Err(Refusal::NotEnoughStarted);
     }
     if view.node(id).is_none() {
         return Err(Refusal::NotFound);
+    }
+    if !view.limits.strict {
+        return Ok(());
     }
     // Who is down is missed by nobody.
     let is_down = id != view.me && !view.heard.contains(&id);
@@ -138,7 +148,7 @@ pub(super) fn may_promote(
         return Err(Refusal::LearnerNotReady);
     }
     // The learner counts, and as started.
-    if view.started(None) + 1 < quorum(view.voters().count() + 1) {
+    if view.limits.strict && view.started(None) + 1 < quorum(view.voters().count() + 1) {
         return Err(Refusal::NotEnoughStarted);
     }
     Ok(())
@@ -204,7 +214,8 @@ mod tests {
 
     fn view(membership: &Membership, heard: &[u64]) -> View<'static> {
         let membership: &'static Membership = Box::leak(Box::new(membership.clone()));
-        View { membership, me: 1, heard: heard.iter().copied().collect() }
+        let limits = Limits { strict: true, max_learners: 1 };
+        View { membership, me: 1, heard: heard.iter().copied().collect(), limits }
     }
 
     #[test]
@@ -236,6 +247,18 @@ mod tests {
         }
         let same = may_add(&view(&three, &[2, 3]), 3, &[url(9)], false);
         assert_eq!(same, Err(Refusal::IdExists));
+    }
+
+    #[test]
+    fn without_the_strict_check_the_quorum_may_go() {
+        let three = membership(3, 2, Some(7), None);
+        let limits = Limits { strict: false, max_learners: 2 };
+        let lax = View { limits, ..view(&three, &[]) };
+        assert_eq!(may_add(&lax, 1009, &[url(9)], false), Ok(()));
+        assert_eq!(may_add(&lax, 1009, &[url(9)], true), Ok(()));
+        assert_eq!(may_remove(&lax, 2), Ok(()));
+        assert_eq!(may_remove(&lax, 9), Err(Refusal::NotFound));
+        assert_eq!(may_promote(&lax, 7, Some(100), 100), Ok(()));
     }
 
     #[test]
