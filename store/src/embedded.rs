@@ -104,7 +104,7 @@ impl Embedded {
             .await;
         let (meta, state) = captured.map_err(|fatal| self.fail(fatal.to_string()))?;
         let failed = |error: std::io::Error| Error::Fatal { reason: error.to_string() };
-        snapshot::stream_as(format, meta, state).await.map_err(failed)
+        snapshot::stream(format, meta, state).await.map_err(failed)
     }
 
     /// Stops in order: no new requests, leadership to another, Raft, watches. Safe to call again.

@@ -47,13 +47,8 @@ impl Stream for SnapshotReader {
     }
 }
 
-/// Starts encoding `state` in the store's own format.
-pub(crate) async fn start(meta: Meta, state: State) -> io::Result<SnapshotReader> {
-    start_as(SnapshotFormat::Coracle, meta, state).await
-}
-
 /// Starts encoding `state` on a thread for blocking work.
-pub(crate) async fn start_as(
+pub(crate) async fn start(
     format: SnapshotFormat,
     meta: Meta,
     state: State,
