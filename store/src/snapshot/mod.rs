@@ -50,7 +50,13 @@ pub(crate) use decode::load;
 pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;
-pub(crate) use stream::{start as stream, start_as as stream_as};
+pub(crate) use stream::start as stream;
 
 #[cfg(test)]
 mod snapshot_test;
+#[cfg(test)]
+mod etcd_test;
+#[cfg(test)]
+mod peer_test;
+#[cfg(test)]
+mod restore_test;

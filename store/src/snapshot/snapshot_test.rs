@@ -66,7 +66,11 @@ async fn world(store: &Embedded) -> World {
 }
 
 async fn save(store: &Embedded, path: &Path) {
-    let mut reader = store.snapshot().await.expect("a snapshot is taken");
+    save_as(store, path, SnapshotFormat::Coracle).await;
+}
+
+async fn save_as(store: &Embedded, path: &Path, format: SnapshotFormat) {
+    let mut reader = store.snapshot_as(format).await.expect("a snapshot is taken");
     let mut file = Vec::new();
     while let Some(piece) = reader.next().await {
         file.extend_from_slice(&piece.expect("the snapshot is readable"));
@@ -77,17 +81,28 @@ async fn save(store: &Embedded, path: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_store_answers_as_the_old_one_did() {
+    restored_answers_as_before(SnapshotFormat::Coracle).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_restored_from_etcds_format_answers_as_the_old_one_did() {
+    restored_answers_as_before(SnapshotFormat::Etcd).await;
+}
+
+async fn restored_answers_as_before(format: SnapshotFormat) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("backup.db");
     let store = open(None).await;
     fill(&store).await;
-    save(&store, &file).await;
+    save_as(&store, &file, format).await;
     let before = world(&store).await;
     put(&store, "after", "the snapshot").await;
     let status = status(&file).expect("the snapshot is whole");
+    assert_eq!(status.format, format);
     assert_eq!(status.revision, before.revision);
     assert_eq!(status.total_keys as usize, before.ranges.last().map_or(0, Vec::len));
-    assert_eq!(status.total_size % 512, 32);
+    let length = file.metadata().expect("the file is there").len();
+    assert_eq!(length % 512, 32);
     let data_dir = dir.path().join("restored");
     let options = RestoreOptions { name: "new".into(), ..RestoreOptions::default() };
     let restored = restore(&file, &data_dir, options, &|_| {}).expect("the snapshot is restored");
