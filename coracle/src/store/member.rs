@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use axum::Router;
+use store::auth::TokenSpec;
 use store::server::{self, ClientRoutes, ConnectionLimits, Security as Demand};
 use store::{Embedded, Store};
 use tokio::task::JoinSet;
@@ -183,6 +184,10 @@ fn config(
         max_txn_ops: settings.limits.txn_ops,
         fsync: settings.fsync,
         care: settings.care.clone(),
+        auth_token: TokenSpec::parse(&settings.users.token).context("--auth-token")?,
+        auth_token_ttl: settings.users.token_ttl,
+        bcrypt_cost: settings.users.bcrypt_cost,
+        client_cert_auth: settings.users.certified,
         ..store::Config::default()
     })
 }

@@ -93,6 +93,8 @@ pub struct UserSettings {
     pub token: String,
     pub token_ttl: Duration,
     pub bcrypt_cost: u32,
+    /// Whether the common name of a client's certificate names a user.
+    pub certified: bool,
 }
 
 impl Settings {
@@ -426,5 +428,6 @@ fn users(reader: &Reader<'_>) -> Result<UserSettings, SettingsError> {
         token: reader.text("auth-token").unwrap_or("simple").to_owned(),
         token_ttl: Duration::from_secs(reader.number("auth-token-ttl", 300)?),
         bcrypt_cost,
+        certified: reader.switch("client-cert-auth", false)?,
     })
 }
