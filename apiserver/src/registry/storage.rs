@@ -154,12 +154,14 @@ pub fn refused(error: store::Error) -> Status {
         E::RequestTooLarge => {
             Status::new(413, api::status::Reason::RequestEntityTooLarge, error.to_string())
         }
-        E::NoLeader | E::LeaderChanged | E::TimedOut => {
+        E::NoLeader | E::LeaderChanged | E::TimedOut | E::TimedOutLeaderFailed => {
             Status::new(504, api::status::Reason::Timeout, format!("Timeout: {error}"))
                 .retry_after(1)
         }
         E::NoSpace => Status::new(507, api::status::Reason::Unknown, error.to_string()),
-        E::Stopped => Status::unavailable(error.to_string()).retry_after(1),
+        E::Stopped | E::TooManyRequests => {
+            Status::unavailable(error.to_string()).retry_after(1)
+        }
         E::EmptyKey
         | E::KeyNotFound
         | E::ValueProvided
@@ -169,6 +171,9 @@ pub fn refused(error: store::Error) -> Status {
         | E::LeaseNotFound
         | E::LeaseExists
         | E::LeaseTtlTooLarge
+        | E::Corrupt
+        | E::Auth(_)
+        | E::Membership(_)
         | E::Fatal { .. }
         | E::Remote { .. } => Status::internal(error.to_string()),
     }
