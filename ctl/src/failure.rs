@@ -94,7 +94,12 @@ pub fn parse_exit_code(called: Called, error: &clap::Error) -> u8 {
         (_, ErrorKind::InvalidValue) if argument.starts_with("--load") => 4,
         (_, ErrorKind::InvalidValue) if LATE.iter().any(|flag| argument.starts_with(flag)) => 4,
         (_, ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand) => 1,
-        _ if argument.starts_with("--lease") => 128,
+        _ if ["--lease", "--cert", "--key", "--cacert"]
+            .iter()
+            .any(|flag| argument.starts_with(&format!("{flag} "))) =>
+        {
+            128
+        }
         (_, ErrorKind::ValueValidation) if argument == "<REVISION>" => 1,
         _ if argument.starts_with('-') => 1,
         _ => 128,
@@ -116,6 +121,7 @@ mod tests {
             ("get k --frobnicate", 1),
             ("get k --limit ten", 1),
             ("put k v --lease xyz", 128),
+            ("get k --cert=", 128),
             ("compaction x", 1),
             ("compaction", 128),
             ("frobnicate", 1),

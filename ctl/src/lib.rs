@@ -54,9 +54,14 @@ pub fn parse(name: &str, arguments: Vec<OsString>) -> Result<Arguments, clap::Er
 /// Tells of a command line that [`parse`] refused, or of the help that was asked for, and gives
 /// the exit code that goes with it under that name.
 pub fn refuse(name: &str, error: &clap::Error) -> ExitCode {
-    // Nothing is left to be done when even that cannot be printed.
-    let _ = error.print();
-    failure::parse_exit_code(Called::named(name), error).into()
+    let code = failure::parse_exit_code(Called::named(name), error);
+    if code == 0 && error.use_stderr() {
+        print!("{}", error.render());
+    } else {
+        // Nothing is left to be done when even that cannot be printed.
+        let _ = error.print();
+    }
+    code.into()
 }
 
 /// Runs one command and gives the process's exit code: 0 done, 1 failed, 2 wrong usage; those of

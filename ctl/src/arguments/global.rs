@@ -28,19 +28,20 @@ pub struct Global {
     #[arg(long, global = true, env = "ETCDCTL_HEX")]
     pub hex: bool,
     /// Time to wait for a connection
-    #[arg(long, global = true, value_name = "DURATION", default_value = "2s", value_parser = duration::parse, env = "ETCDCTL_DIAL_TIMEOUT")]
+    #[arg(hide_short_help = true, long, global = true, value_name = "DURATION", default_value = "2s", value_parser = duration::parse, env = "ETCDCTL_DIAL_TIMEOUT")]
     pub dial_timeout: Duration,
     /// Time that a short command may take
     #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = duration::parse, env = "ETCDCTL_COMMAND_TIMEOUT")]
     pub command_timeout: Duration,
     /// Time without traffic after which a connection is probed
-    #[arg(long, global = true, value_name = "DURATION", default_value = "2s", value_parser = duration::parse, env = "ETCDCTL_KEEPALIVE_TIME")]
+    #[arg(hide_short_help = true, long, global = true, value_name = "DURATION", default_value = "2s", value_parser = duration::parse, env = "ETCDCTL_KEEPALIVE_TIME")]
     pub keepalive_time: Duration,
     /// Time that a probed connection has to answer
-    #[arg(long, global = true, value_name = "DURATION", default_value = "6s", value_parser = duration::parse, env = "ETCDCTL_KEEPALIVE_TIMEOUT")]
+    #[arg(hide_short_help = true, long, global = true, value_name = "DURATION", default_value = "6s", value_parser = duration::parse, env = "ETCDCTL_KEEPALIVE_TIMEOUT")]
     pub keepalive_timeout: Duration,
     /// Largest request to send, in bytes; 0 for 2 MiB
     #[arg(
+        hide_short_help = true,
         long,
         global = true,
         value_name = "BYTES",
@@ -50,6 +51,7 @@ pub struct Global {
     pub max_request_bytes: usize,
     /// Largest answer to take, in bytes; 0 for 2 GiB
     #[arg(
+        hide_short_help = true,
         long,
         global = true,
         value_name = "BYTES",
@@ -67,7 +69,7 @@ pub struct Global {
     #[arg(id = "key_file", long = "key", global = true, value_name = "FILE", env = "ETCDCTL_KEY")]
     pub key: Option<PathBuf>,
     /// Speak without TLS to endpoints that do not say https://; false to demand TLS of them
-    #[arg(
+    #[arg(hide_short_help = true,
         long,
         global = true,
         value_name = "BOOL",
@@ -80,7 +82,7 @@ pub struct Global {
     )]
     pub insecure_transport: bool,
     /// Take any server certificate (for tests only: whoever answers is believed)
-    #[arg(long, global = true, env = "ETCDCTL_INSECURE_SKIP_TLS_VERIFY")]
+    #[arg(hide_short_help = true, long, global = true, env = "ETCDCTL_INSECURE_SKIP_TLS_VERIFY")]
     pub insecure_skip_tls_verify: bool,
     /// `name:password` to authenticate with; the password is asked for when it is left out
     #[arg(
@@ -93,25 +95,32 @@ pub struct Global {
     pub user: Option<String>,
     /// Password of `--user`
     #[arg(
+        hide_short_help = true,
         id = "as_password",
         long = "password",
         global = true,
         value_name = "PASSWORD",
-        env = "ETCDCTL_PASSWORD",
-        hide_env_values = true
+        env = "ETCDCTL_PASSWORD"
     )]
     pub password: Option<String>,
     /// JWT to authenticate with, instead of `--user`
     #[arg(
+        hide_short_help = true,
         long,
         global = true,
         value_name = "TOKEN",
-        env = "ETCDCTL_AUTH_JWT_TOKEN",
-        hide_env_values = true
+        env = "ETCDCTL_AUTH_JWT_TOKEN"
     )]
     pub auth_jwt_token: Option<String>,
     /// Not supported: name the members with --endpoints
-    #[arg(short = 'd', long, global = true, value_name = "DOMAIN", env = "ETCDCTL_DISCOVERY_SRV")]
+    #[arg(
+        hide_short_help = true,
+        short = 'd',
+        long,
+        global = true,
+        value_name = "DOMAIN",
+        env = "ETCDCTL_DISCOVERY_SRV"
+    )]
     pub discovery_srv: Option<String>,
     /// Not supported, as --discovery-srv
     #[arg(
@@ -126,7 +135,7 @@ pub struct Global {
     #[arg(long, global = true, env = "ETCDCTL_INSECURE_DISCOVERY", hide = true)]
     pub insecure_discovery: bool,
     /// Tell on standard error which settings are in force and which endpoints are tried
-    #[arg(long, global = true, env = "ETCDCTL_DEBUG")]
+    #[arg(hide_short_help = true, long, global = true, env = "ETCDCTL_DEBUG")]
     pub debug: bool,
     /// Data directory of a cluster of this host, whose endpoint and certificates are used
     #[arg(long = "cluster-dir", global = true, value_name = "DIR", env = "CORACLE_DATA_DIR")]

@@ -1,7 +1,8 @@
 //! What a Go program's flags take beyond clap's: `--flag=false`, values that begin with a dash,
-//! an option given twice (the last counts), commands by a unique beginning.
+//! an option given twice (the last counts), commands by a unique beginning. A variable that is set
+//! to nothing is one that is not set.
 
-use clap::builder::ValueParser;
+use clap::builder::{Resettable, ValueParser};
 use clap::{Arg, ArgAction, Command};
 
 /// Makes a command and its subcommands take their flags so.
@@ -14,6 +15,11 @@ pub fn like_go(command: Command) -> Command {
 }
 
 fn relax(arg: Arg) -> Arg {
+    let variable = arg.get_env().and_then(std::env::var_os);
+    let arg = match variable {
+        Some(value) if value.is_empty() => arg.env(Resettable::Reset),
+        _ => arg.hide_env_values(true),
+    };
     match arg.get_action() {
         ArgAction::SetTrue => arg
             .action(ArgAction::Set)

@@ -32,7 +32,7 @@ pub struct Get {
     /// Leave the values out
     #[arg(long)]
     pub keys_only: bool,
-    /// Only count (with -w fields or -w json)
+    /// Only count (with -w fields)
     #[arg(long)]
     pub count_only: bool,
     /// Print values alone (with -w simple)

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{Args, FromArgMatches, Subcommand};
 
 use super::go_flags::like_go;
@@ -171,9 +172,28 @@ pub fn program(called: Called) -> clap::Command {
     command
 }
 
+/// The help of the innermost command that is named: what there is to choose from. clap tells it by
+/// itself only where not even a variable is set.
+fn help(called: Called, words: &[OsString]) -> clap::Error {
+    let mut command = program(called);
+    command.build();
+    let mut inner = &command;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        match inner.find_subcommand(word) {
+            Some(found) => inner = found,
+            None if word.starts_with('-') => {}
+            None => break,
+        }
+    }
+    let text = inner.clone().render_help();
+    clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, text)
+}
+
 /// Parses a command line whose first word is the program's own name.
 pub fn parse(called: Called, words: Vec<OsString>) -> Result<Arguments, clap::Error> {
-    let matches = program(called).try_get_matches_from(words)?;
+    let matches = program(called).try_get_matches_from(&words).map_err(|error| {
+        if error.kind() == ErrorKind::MissingSubcommand { help(called, &words) } else { error }
+    })?;
     let arguments = Arguments::from_arg_matches(&matches)?;
     Ok(Arguments { called, ..arguments })
 }
