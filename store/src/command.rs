@@ -650,6 +650,9 @@ mod tests {
             Envelope::decode(Bytes::from_static(&[9, 0])),
             Err(DecodeError::UnknownFormat(9))
         );
-        assert_eq!(Envelope::decode(Bytes::from_static(&[1, 9])), Err(DecodeError::UnknownTag(9)));
+        assert_eq!(
+            Envelope::decode(Bytes::from_static(&[1, 99])),
+            Err(DecodeError::UnknownTag(99))
+        );
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod face;
 mod lease;
 pub mod membership;
+mod meters;
 mod mvcc;
 mod open_error;
 mod peer;

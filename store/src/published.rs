@@ -10,6 +10,7 @@ use crate::auth::Tokens;
 use crate::behind::{Mailbox, View};
 use crate::care::Space;
 use crate::lease::Keeper;
+use crate::meters::Meters;
 use crate::mvcc::{Identity, State};
 use crate::raft::types::{LogId, StoredMembership, term_of};
 use crate::raft::waiters::Waiters;
@@ -25,6 +26,7 @@ pub struct Published {
     pub membership: ArcSwap<StoredMembership>,
     pub hub: Arc<Hub>,
     pub keeper: Arc<Keeper>,
+    pub meters: Meters,
     /// The simple tokens that this member knows.
     pub tokens: Tokens,
     /// Where the write-behind home looks, if there is one.
@@ -59,6 +61,7 @@ impl Published {
             state,
             membership: ArcSwap::default(),
             keeper,
+            meters: Meters::default(),
             tokens,
             mailbox: OnceLock::new(),
             snapshot_due: Notify::new(),

@@ -116,6 +116,7 @@ impl Embedded {
         self.leadership.send_if_modified(|known| {
             let changed = *known != now;
             if now.leader.is_some() && (known.leader, known.term) != (now.leader, now.term) {
+                crate::meters::count(&self.published.meters.leader_changes);
                 *self.led_since.lock().expect("no code panics while it holds this") =
                     Some(Instant::now());
             }

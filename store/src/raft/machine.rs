@@ -16,6 +16,7 @@ use openraft::{EntryPayload, OptionalSend};
 use super::types::*;
 use crate::auth;
 use crate::command::{Command, Envelope};
+use crate::meters;
 use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
 use crate::reply::Reply;
@@ -235,9 +236,13 @@ impl StateMachine {
         }
         match (&reply, revoked) {
             (Ok(Reply::LeaseGranted(granted)), _) => {
+                meters::count(&self.published.meters.leases_granted);
                 self.published.keeper.granted(granted.id, granted.ttl);
             }
-            (Ok(_), Some(id)) => self.published.keeper.revoked(id),
+            (Ok(_), Some(id)) => {
+                meters::count(&self.published.meters.leases_revoked);
+                self.published.keeper.revoked(id);
+            }
             _ => {}
         }
         reply
@@ -247,6 +252,7 @@ impl StateMachine {
         let Some(last_applied) = &self.last_applied else { return };
         self.published.publish(self.machine.state().clone(), last_applied, &self.membership);
         for (revision, changes) in pending.changes.drain(..) {
+            self.published.meters.changed(&changes);
             self.published.hub.notify(revision, &changes);
         }
         for (responder, answer) in pending.answers.drain(..) {

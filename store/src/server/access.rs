@@ -14,6 +14,7 @@ use super::admission::{ClientId, ConnectionId, Gate, Limits, Permit};
 use super::auth::{Freshness, Guard};
 use super::range_stream::Pieces;
 use crate::auth::Rights;
+use crate::meters::count;
 use crate::types::*;
 use crate::{Embedded, Store, Watcher};
 
@@ -58,6 +59,12 @@ impl Access {
         Self { store, guard, gate: Gate::new(Limits::default()) }
     }
 
+    /// With other bounds than the default ones.
+    #[cfg(test)]
+    pub(super) fn with_limits(store: Arc<Embedded>, limits: Limits) -> Self {
+        Self { gate: Gate::new(limits), ..Self::new(store) }
+    }
+
     /// The largest message of a client, in bytes, and of an answer that is cut into several.
     pub(super) fn message_bytes(&self) -> usize {
         self.store.config.max_request_bytes.saturating_add(MESSAGE_OVERHEAD_BYTES)
@@ -77,6 +84,7 @@ impl Access {
         caller: &Caller,
         request: RangeRequest,
     ) -> Result<RangeResponse, Status> {
+        count(&self.store.published.meters.ranges);
         let check = |rights: &Rights<'_>| rights.range(&request.range);
         let run = || self.store.range(request.clone());
         Ok(self.guard.read(caller, freshness(&request), check, run).await?)
@@ -88,6 +96,7 @@ impl Access {
         caller: &Caller,
         request: RangeRequest,
     ) -> Result<Pieces, Status> {
+        count(&self.store.published.meters.ranges);
         let check = |rights: &Rights<'_>| rights.range(&request.range);
         let run = || async {
             if request.serializable {
@@ -168,7 +177,11 @@ impl Access {
     ) -> Result<LeaseGranted, Status> {
         let check = |rights: &Rights<'_>| rights.revoke(id);
         let run = || self.store.lease_keep_alive(id);
-        Ok(self.guard.read(caller, Freshness::Latest, check, run).await?)
+        let kept = self.guard.read(caller, Freshness::Latest, check, run).await?;
+        if kept.ttl > 0 {
+            count(&self.store.published.meters.leases_renewed);
+        }
+        Ok(kept)
     }
 
     pub(super) async fn lease_time_to_live(
@@ -226,7 +239,61 @@ fn written_bytes(txn: &Txn) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+    use futures::stream::FuturesUnordered;
+
     use super::*;
+    use crate::Config;
+
+    fn caller() -> Caller {
+        let mut caller = Caller::default();
+        caller.extensions.insert(ConnectionId::next());
+        caller
+    }
+
+    /// A client with a thousand puts under way, and another with one.
+    #[tokio::test]
+    async fn a_busy_client_does_not_starve_another() {
+        let store = Embedded::open(Config::default()).await.expect("a store opens");
+        let limits = Limits { in_flight: 4, ..Limits::default() };
+        let access = Access::with_limits(store.clone(), limits);
+        let put = |key: String| PutRequest { key: key.into(), ..PutRequest::default() };
+        let (busy, quiet) = (caller(), caller());
+        let mut puts: FuturesUnordered<_> =
+            (0..1000).map(|at| access.put(&busy, put(format!("busy{at}")))).collect();
+        // All are under way or wait.
+        assert!(futures::poll!(puts.next()).is_pending());
+        assert_eq!(access.waiting(), 996);
+        let alone = access.put(&quiet, put("quiet".into()));
+        let drain = puts.by_ref().for_each(|outcome| async { drop(outcome.expect("accepted")) });
+        let (alone, ()) = futures::join!(alone, drain);
+        let revision = alone.expect("the put is accepted").header.revision;
+        // Behind those that were under way, and those that may be while its turn comes.
+        assert!(revision <= 1 + 4 + 4 + 1, "the quiet client waited until {revision}");
+        assert_eq!(store.current_revision(), 1002);
+        assert_eq!(access.waiting(), 0);
+        store.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn reads_do_not_wait_for_a_turn() {
+        let store = Embedded::open(Config::default()).await.expect("a store opens");
+        let none = Limits { in_flight: 1, waiting: 0, ..Limits::default() };
+        let access = Access::with_limits(store.clone(), none);
+        let client = caller();
+        let turn = access.turn(&client, 0).await.expect("there is room");
+        let put = PutRequest { key: "a".into(), ..PutRequest::default() };
+        let refused = access.put(&client, put.clone()).await.expect_err("there is no room");
+        let told = (refused.code(), refused.message());
+        assert_eq!(told, (tonic::Code::ResourceExhausted, "etcdserver: too many requests"));
+        let range = RangeRequest { range: KeyRange::single("a"), ..RangeRequest::default() };
+        access.range(&client, range.clone()).await.expect("reads go on");
+        let read_only = Txn { success: vec![RequestOp::Range(range)], ..Txn::default() };
+        access.txn(&client, read_only).await.expect("reads go on");
+        drop(turn);
+        access.put(&client, put).await.expect("there is room again");
+        store.shutdown().await;
+    }
 
     #[test]
     fn what_writes_is_told_from_what_reads() {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use prost::Message;
 use store_proto::etcdserverpb as pb;
 use tonic::Status;
 
@@ -143,6 +142,7 @@ fn after(key: &[u8]) -> Bytes {
 /// Whether a merged stream is what the answer at once would be.
 #[cfg(test)]
 pub(super) fn merged(pieces: impl Iterator<Item = pb::RangeStreamResponse>) -> pb::RangeResponse {
+    use prost::Message;
     let mut whole = pb::RangeResponse::default();
     for piece in pieces {
         let piece = piece.range_response.expect("a piece holds an answer").encode_to_vec();

@@ -191,6 +191,12 @@ impl HttpStream {
         Self { socket: send(address, "POST", path, &[], body).await, received: Vec::new() }
     }
 
+    /// The whole answer, once it ends.
+    pub async fn whole(mut self) -> HttpAnswer {
+        self.socket.read_to_end(&mut self.received).await.expect("the answer comes");
+        HttpAnswer::of(&String::from_utf8_lossy(&self.received)).expect("the answer has a head")
+    }
+
     /// The first lines of the answer, once so many have come.
     pub async fn lines(&mut self, count: usize) -> Vec<String> {
         loop {

@@ -202,6 +202,13 @@ impl Hub {
         Attach::Done
     }
 
+    /// How many watchers there are, and how many of them are catching up.
+    pub fn watchers(&self) -> (usize, usize) {
+        let inner = self.lock();
+        let slow = inner.watchers.values().filter(|entry| !entry.synced).count();
+        (inner.watchers.len(), slow)
+    }
+
     /// Forgets a watcher.
     pub(super) fn end(&self, id: WatcherId) {
         self.lock().remove(id);

@@ -9,6 +9,8 @@ mod counts;
 mod frames;
 mod layer;
 mod leaders;
+#[cfg(test)]
+mod leaders_test;
 
 pub(super) use counts::{CallCounts, MethodCounts};
 pub(super) use layer::{CallLayer, unknown};

@@ -11,6 +11,8 @@
 mod election;
 mod lock;
 mod queue;
+#[cfg(test)]
+mod waiting_test;
 
 pub(super) use election::ElectionService;
 pub(super) use lock::LockService;

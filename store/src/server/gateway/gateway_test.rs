@@ -10,7 +10,9 @@ use crate::server::testing::{HttpStream, Plain, ask};
 
 /// What differs between any two stores is taken out of headers.
 fn told(text: &str) -> Value {
-    let Ok(mut value) = serde_json::from_str(text) else { return Value::from(text) };
+    // Go's protobuf varies its spaces, so that nobody relies on its texts.
+    let text = text.replace('\u{a0}', " ");
+    let Ok(mut value) = serde_json::from_str(&text) else { return Value::from(text) };
     neutral(&mut value);
     value
 }
@@ -219,21 +221,16 @@ fn conversation() -> Vec<(&'static str, &'static str, u16, Value)> {
         ("/v3/maintenance/alarm", r#"{"action":"GET"}"#, 200, json!({"header": at(10)})),
         (
             "/v3/maintenance/alarm",
-            r#"{"action":1,"memberID":"5","alarm":"NOSPACE"}"#,
+            r#"{"action":1,"memberID":"5","alarm":"CORRUPT"}"#,
             200,
-            json!({"header": at(10), "alarms": [{"memberID": "5", "alarm": "NOSPACE"}]}),
+            json!({"header": at(10), "alarms": [{"memberID": "5", "alarm": "CORRUPT"}]}),
         ),
-        (
-            "/v3/kv/put",
-            r#"{"key":"Zm9v"}"#,
-            429,
-            refusal(8, "etcdserver: mvcc: database space exceeded"),
-        ),
+        ("/v3/kv/put", r#"{"key":"Zm9v"}"#, 500, refusal(15, "etcdserver: corrupt cluster")),
         (
             "/v3/maintenance/alarm",
-            r#"{"action":"DEACTIVATE","memberID":"5","alarm":"NOSPACE"}"#,
+            r#"{"action":"DEACTIVATE","memberID":"5","alarm":"CORRUPT"}"#,
             200,
-            json!({"header": at(10), "alarms": [{"memberID": "5", "alarm": "NOSPACE"}]}),
+            json!({"header": at(10), "alarms": [{"memberID": "5", "alarm": "CORRUPT"}]}),
         ),
         ("/v3/maintenance/alarm", r#"{"action":"DEACTIVATE"}"#, 200, json!({"header": at(10)})),
         (

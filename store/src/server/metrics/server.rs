@@ -13,8 +13,8 @@ pub(super) fn write(page: &mut Page, store: &Embedded, meters: &Meters) {
     page.gauge("etcd_server_has_leader", "Whether there is a leader.", has_leader);
     let is_leader = u8::from(measures.is_leader);
     page.gauge("etcd_server_is_leader", "Whether this member leads.", is_leader);
-    // A single voter elects itself when it starts, and never again.
-    page.counter("etcd_server_leader_changes_seen_total", "Leaders seen.", has_leader);
+    let is_learner = u8::from(store.is_learner());
+    page.gauge("etcd_server_is_learner", "Whether this member is a learner.", is_learner);
     page.gauge(
         "etcd_server_proposals_committed_total",
         "Index of the last committed entry.",
@@ -46,7 +46,11 @@ pub(super) fn write(page: &mut Page, store: &Embedded, meters: &Meters) {
     page.head("etcd_server_id", "gauge", "This member's id in hexadecimal.");
     let id = format!("{:x}", store.published.identity.member_id);
     page.labelled("etcd_server_id", &[("server_id", &id)], 1);
+    let quota = store.config.care.quota().unwrap_or(0);
+    page.gauge("etcd_server_quota_backend_bytes", "Bytes that the store may take.", quota);
+    known_peers(page, store);
     keys(page, &measures);
+    done(page, store);
     if let Some(times) = &measures.syncs {
         let help = "How long the write-ahead log's syncs took.";
         page.histogram("etcd_disk_wal_fsync_duration_seconds", help, times);
@@ -69,6 +73,47 @@ fn keys(page: &mut Page, measures: &crate::care::Measures) {
         "The last compacted revision.",
         measures.compact_revision,
     );
+}
+
+/// As in etcd, one series for each member that this one knows, itself left out.
+fn known_peers(page: &mut Page, store: &Embedded) {
+    let name = "etcd_network_known_peers";
+    page.head(name, "gauge", "The other members that this one knows.");
+    let me = store.published.identity.member_id;
+    let local = format!("{me:x}");
+    for member in store.known_members() {
+        if member.id != me {
+            let remote = format!("{:x}", member.id);
+            page.labelled(name, &[("Local", &local), ("Remote", &remote)], 1);
+        }
+    }
+}
+
+/// What was done since the start.
+fn done(page: &mut Page, store: &Embedded) {
+    let meters = &store.published.meters;
+    let (watchers, slow) = store.published.hub.watchers();
+    page.gauge("etcd_debugging_mvcc_watcher_total", "Watchers.", watchers);
+    page.gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that are behind.", slow);
+    let help = "Watch streams of clients.";
+    let streams = meters.watch_streams.load(Ordering::Relaxed);
+    page.gauge("etcd_debugging_mvcc_watch_stream_total", help, streams);
+    let help = "Bytes of keys and values that were put.";
+    let bytes = meters.put_bytes.load(Ordering::Relaxed);
+    page.gauge("etcd_debugging_mvcc_total_put_size_in_bytes", help, bytes);
+    for (name, help, count) in [
+        ("etcd_server_leader_changes_seen_total", "Leaders seen.", &meters.leader_changes),
+        ("etcd_mvcc_put_total", "Puts applied.", &meters.puts),
+        ("etcd_mvcc_delete_total", "Deletes applied.", &meters.deletes),
+        ("etcd_mvcc_txn_total", "Transactions applied that changed something.", &meters.txns),
+        ("etcd_mvcc_range_total", "Ranges that clients asked for.", &meters.ranges),
+        ("etcd_debugging_mvcc_events_total", "Events sent to clients.", &meters.events),
+        ("etcd_debugging_lease_granted_total", "Leases granted.", &meters.leases_granted),
+        ("etcd_debugging_lease_revoked_total", "Leases revoked.", &meters.leases_revoked),
+        ("etcd_debugging_lease_renewed_total", "Renewals asked for.", &meters.leases_renewed),
+    ] {
+        page.counter(name, help, count.load(Ordering::Relaxed));
+    }
 }
 
 fn health(page: &mut Page, meters: &Meters) {

@@ -6,6 +6,8 @@ mod stream;
 mod stream_test;
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::Stream;
 use store_proto::etcdserverpb as pb;
@@ -17,6 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::stream::WatchStream;
 use super::access::{Access, Caller};
+use crate::Embedded;
 
 /// Answers that may wait for a slow client. Beyond that its stream stands still, the store's
 /// channels fill, and the store feeds it from history: no write waits for a reader.
@@ -46,12 +49,30 @@ impl Watch for WatchService {
         let (caller, requests) = Caller::of(request);
         let actor = WatchStream::new(self.access.clone(), caller, answers);
         let shutdown = self.shutdown.clone();
+        let open = OpenStream::of(self.access.store.clone());
         tokio::spawn(async move {
+            let _open = open;
             tokio::select! {
                 () = actor.run(requests) => {}
                 () = shutdown.cancelled() => {}
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+}
+
+/// Counts a stream while it is open.
+struct OpenStream(Arc<Embedded>);
+
+impl OpenStream {
+    fn of(store: Arc<Embedded>) -> Self {
+        store.published.meters.watch_streams.fetch_add(1, Ordering::Relaxed);
+        Self(store)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.published.meters.watch_streams.fetch_sub(1, Ordering::Relaxed);
     }
 }

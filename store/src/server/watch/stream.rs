@@ -254,6 +254,8 @@ impl WatchStream {
         if events.is_empty() {
             return Ok(()); // A filter dropped them all.
         }
+        let meters = &self.access.store.published.meters;
+        meters.events.fetch_add(events.len() as u64, std::sync::atomic::Ordering::Relaxed);
         let header = self.header(revision);
         let mut pieces = match fragment {
             true => cut_fragments(events, self.access.message_bytes()),
