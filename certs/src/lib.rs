@@ -36,7 +36,7 @@ mod tls;
 mod watched;
 
 pub use authority::Authority;
-pub use clients::{Allowed, common_name};
+pub use clients::{Allowed, AlternativeNames, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};

@@ -243,10 +243,7 @@ pub static SECTIONS: &[Section] = &[
             value("tls-min-version", "TLS1.2", "TLS1.2 or TLS1.3"),
             value("tls-max-version", "", "TLS1.2 or TLS1.3"),
             value("host-whitelist", "*", "Host names that HTTP requests without TLS may name"),
-            refused(
-                value("cors", "*", "Origins that browsers may call from"),
-                "no header for browsers is sent",
-            ),
+            value("cors", "*", "Origins whose web pages may read what HTTP answers"),
         ],
     },
     Section {

@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use store::auth::TokenSpec;
 use store::server::{self, ClientRoutes, ConnectionLimits, Security as Demand};
-use store::{Embedded, Store};
+use store::Embedded;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +24,6 @@ use super::tls::MemberTls;
 use super::urls::Url;
 use crate::up;
 
-/// Between two looks whether there is a leader, while the member waits to serve.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How long tasks that ignore their end may hold up the exit.
 const LAST_TASKS: Duration = Duration::from_secs(1);
 /// Threads beyond this many serve a store no faster.
@@ -74,13 +72,14 @@ async fn serve(settings: &Settings, persona: Persona) -> anyhow::Result<Ended> {
         store = opening => store.context("cannot open the store")?,
         signal = signals.next() => return Ok(signal),
     };
+    tls.know(&store);
     let mut running = Running::default();
     let Sockets { clients, http, peers, metrics } = sockets;
     running.serve_peers(&store, peers, &tls);
     let serving = async {
-        leader(&store).await;
+        belongs(&store).await;
         let sockets = ClientSockets { clients, http, metrics };
-        running.serve_clients(&store, sockets, &tls, settings.limits.connection);
+        running.serve_clients(&store, sockets, &tls, settings);
         notify::ready();
         std::future::pending::<()>().await;
     };
@@ -167,6 +166,7 @@ fn config(
     };
     Ok(store::Config {
         data_dir: Some(data_dir.to_owned()),
+        wal_dir: settings.wal_dir.clone(),
         name: settings.name.clone(),
         client_urls,
         peer_urls,
@@ -177,6 +177,8 @@ fn config(
             heartbeat_interval: cluster.heartbeat_interval,
             election_timeout: cluster.election_timeout,
             pre_vote: cluster.pre_vote,
+            strict_reconfig: cluster.strict_reconfig,
+            max_learners: cluster.max_learners,
             force_new: cluster.force_new,
             peer_tls: tls.of_calls(),
         },
@@ -188,6 +190,7 @@ fn config(
         auth_token_ttl: settings.users.token_ttl,
         bcrypt_cost: settings.users.bcrypt_cost,
         client_cert_auth: settings.users.certified,
+        watch_progress_notify_interval: settings.watch_progress_interval,
         ..store::Config::default()
     })
 }
@@ -232,9 +235,12 @@ impl Running {
         store: &Arc<Embedded>,
         sockets: ClientSockets,
         tls: &MemberTls,
-        limits: ConnectionLimits,
+        settings: &Settings,
     ) {
-        let routes = ClientRoutes::new(store.clone(), self.clients.stop.clone());
+        let limits = settings.limits.connection;
+        let routes = ClientRoutes::new(store.clone(), self.clients.stop.clone())
+            .with_origins(settings.listen.origins.clone());
+        let routes = if settings.gateway { routes } else { routes.without_gateway() };
         let split = !sockets.http.is_empty();
         let (main, kind) = if split { (routes.grpc(), "grpc") } else { (routes.all(), "grpc+http") };
         for bound in sockets.clients {
@@ -260,7 +266,7 @@ impl Running {
         let Bound { listener, url, file } = bound;
         let demand = tls.of_clients(&url);
         match demand {
-            Demand::Tls(_) => tracing::info!("serving {traffic} traffic securely on {url}"),
+            Demand::Tls(_) | Demand::Checked(..) => tracing::info!("serving {traffic} traffic securely on {url}"),
             Demand::Plain => tracing::info!("serving {traffic} traffic without TLS on {url}"),
         }
         self.files.push(file);
@@ -276,14 +282,10 @@ impl Running {
     }
 }
 
-/// Returns once there is a leader, as etcd serves clients only from then on.
-async fn leader(store: &Arc<Embedded>) {
-    loop {
-        if store.status().await.is_ok_and(|status| status.leader != 0) {
-            return;
-        }
-        tokio::time::sleep(LOOK_INTERVAL).await;
-    }
+/// Returns once the member is part of its cluster: etcd serves clients only from then on.
+async fn belongs(store: &Arc<Embedded>) {
+    // Where the sender is gone the store is, which is noticed elsewhere.
+    let _ = store.ready().wait_for(|ready| *ready).await;
 }
 
 /// Waits for the store to fail for good.

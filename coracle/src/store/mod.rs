@@ -15,6 +15,7 @@ mod help;
 mod log;
 mod member;
 mod notify;
+mod peer_address;
 mod reader;
 mod run;
 mod security;

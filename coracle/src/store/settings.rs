@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use store::care::{AutoCompaction, LeaseCheckpoints};
-use store::server::{ConnectionLimits, Keepalive};
+use store::server::{ConnectionLimits, Keepalive, Origins};
 use store::{InitialMember, InitialState};
 
 use super::log::{Format, LogSettings};
@@ -62,6 +62,8 @@ pub struct Listen {
     pub peers: Vec<Url>,
     pub metrics: Vec<Url>,
     pub reuse_port: bool,
+    /// Which web pages may read what HTTP answers.
+    pub origins: Origins,
     /// Host names that requests without TLS may name; empty: any.
     pub host_whitelist: Vec<String>,
 }
@@ -218,7 +220,10 @@ fn listen(reader: &Reader<'_>) -> Result<Listen, SettingsError> {
     if host_whitelist.iter().any(|host| host == "*") {
         host_whitelist.clear();
     }
+    let origins = reader.list("cors");
+    let any = origins.is_empty() || origins.iter().any(|origin| origin == "*");
     let listen = Listen {
+        origins: if any { Origins::Any } else { Origins::Only(origins.into_iter().collect()) },
         clients: clients.unwrap_or_else(|| default_url("http://localhost:2379")),
         http: reader.listen_urls("listen-client-http-urls")?.unwrap_or_default(),
         peers: peers.unwrap_or_else(|| default_url("http://localhost:2380")),

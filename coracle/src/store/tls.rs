@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certs::{ClientConfigFiles, PairFiles, ServerFiles, Trust};
-use store::ClientTls;
-use store::ServerTls;
 use store::server::Security as Demand;
+use store::{ClientTls, Embedded, ServerTls};
 
+use super::peer_address::PeerAddresses;
 use super::security::{Identity, Security, Side};
 use super::urls::Url;
 
@@ -20,6 +20,8 @@ pub struct MemberTls {
     clients: Option<Arc<ServerFiles>>,
     peers: Option<Arc<ServerFiles>>,
     calls: Option<Arc<ClientConfigFiles>>,
+    /// Compares members' addresses with their certificates, unless that is off.
+    addresses: Option<Arc<PeerAddresses>>,
 }
 
 impl MemberTls {
@@ -57,7 +59,15 @@ impl MemberTls {
             clients: serve(&security.clients, client_pair, "the client listeners")?,
             peers: serve(&security.peers, peer_pair, "the peer listeners")?,
             calls,
+            addresses: security.verify_peer_addresses.then(Arc::default),
         })
+    }
+
+    /// Tells whose other members are the peers.
+    pub fn know(&self, store: &Arc<Embedded>) {
+        if let Some(addresses) = &self.addresses {
+            addresses.know(store);
+        }
     }
 
     /// For a client or metrics listener at `url`.
@@ -67,7 +77,12 @@ impl MemberTls {
 
     /// For a peer listener at `url`.
     pub fn of_peers(&self, url: &Url) -> Demand {
-        demand(self.peers.as_ref(), url)
+        match (demand(self.peers.as_ref(), url), &self.addresses) {
+            (Demand::Tls(tls), Some(addresses)) => {
+                Demand::Checked(tls, PeerAddresses::check(addresses))
+            }
+            (demand, _) => demand,
+        }
     }
 
     /// For calls to other members.

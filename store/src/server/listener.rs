@@ -10,13 +10,13 @@
 //! and misses what is swapped by renaming a directory.
 
 use std::io;
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::Request;
+use futures::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -24,15 +24,14 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connection::{Corked, Requests, Turns};
+use super::connection::{Corked, Opening, Requests, Turns};
 use super::http;
 use super::routes::ClientRoutes;
 use crate::Embedded;
@@ -60,6 +59,24 @@ const MAX_CONNECTIONS: u64 = 1 << 20;
 pub enum Security {
     Plain,
     Tls(ServerTls),
+    /// As `Tls`; a client that presents a certificate must also pass this check.
+    Checked(ServerTls, PeerCheck),
+}
+
+/// Decides on a client by its verified certificates and the address it comes from, which a Unix
+/// socket does not tell. What it refuses, it says.
+#[derive(Clone)]
+pub struct PeerCheck(
+    pub Arc<dyn Fn(PeerCertificates, Option<IpAddr>) -> BoxFuture<'static, Checked> + Send + Sync>,
+);
+
+/// A refusal is told to the log of this side, not to the client.
+pub type Checked = Result<(), String>;
+
+impl std::fmt::Debug for PeerCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PeerCheck")
+    }
 }
 
 impl From<ServerTls> for Security {
@@ -172,10 +189,10 @@ pub async fn serve(
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((socket, permit)) => {
+            Ok((socket, address, permit)) => {
                 let (server, watcher) = (Arc::clone(&server), graceful.watcher());
                 tokio::spawn(async move {
-                    server.connection(socket, watcher).await;
+                    server.connection(socket, address, watcher).await;
                     drop(permit);
                 });
             }
@@ -194,19 +211,18 @@ pub async fn serve(
 async fn accept(
     listener: &Listener,
     connections: &Arc<Semaphore>,
-) -> io::Result<(Box<dyn Socket>, OwnedSemaphorePermit)> {
+) -> io::Result<(Box<dyn Socket>, Option<IpAddr>, OwnedSemaphorePermit)> {
     let room = Arc::clone(connections).acquire_owned().await;
     let permit = room.expect("nobody closes the semaphore");
-    let socket: Box<dyn Socket> = match listener {
+    match listener {
         Listener::Tcp(listener) => {
-            let (socket, _) = listener.accept().await?;
+            let (socket, address) = listener.accept().await?;
             // Small answers should not wait for more to send.
             let _ = socket.set_nodelay(true);
-            Box::new(socket)
+            Ok((Box::new(socket), Some(address.ip().to_canonical()), permit))
         }
-        Listener::Unix(listener) => Box::new(listener.accept().await?.0),
-    };
-    Ok((socket, permit))
+        Listener::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None, permit)),
+    }
 }
 
 /// What the limit of file descriptors leaves for connections.
@@ -240,14 +256,28 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(&self, socket: Box<dyn Socket>, watcher: Watcher) {
-        let (socket, certificates) = match &self.security {
-            Security::Plain => (socket, None),
-            Security::Tls(tls) => match self.handshake(socket, tls).await {
-                Ok(secured) => secured,
-                Err(error) => return tracing::debug!(%error, "TLS handshake refused"),
+    async fn connection(
+        &self,
+        socket: Box<dyn Socket>,
+        address: Option<IpAddr>,
+        watcher: Watcher,
+    ) {
+        let secured = match &self.security {
+            Security::Plain => Ok((socket, None)),
+            Security::Tls(tls) => self.handshake(socket, tls).await,
+            Security::Checked(tls, check) => match self.handshake(socket, tls).await {
+                Ok((socket, Some(certificates))) => {
+                    let checked = (check.0)(certificates.clone(), address).await;
+                    checked.map(|()| (socket, Some(certificates))).map_err(io::Error::other)
+                }
+                secured => secured,
             },
         };
+        let (socket, certificates) = match secured {
+            Ok(secured) => secured,
+            Err(error) => return tell_refused(&error, address),
+        };
+        let is_plain = matches!(self.security, Security::Plain);
         let id = super::ConnectionId::next();
         let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(id);
@@ -256,7 +286,8 @@ impl Server {
             }
             request
         });
-        let (socket, requests) = (Corked::new(Impatient::new(socket)), Requests::default());
+        let socket = Opening::new(socket, HEAD_TIMEOUT, is_plain);
+        let (socket, requests) = (Corked::new(socket), Requests::default());
         let builder = builder(self.limits, requests.clone());
         let io = TokioIo::new(socket.clone());
         let connection = builder.serve_connection(io, TowerToHyperService::new(service));
@@ -284,62 +315,14 @@ impl Server {
     }
 }
 
-/// A socket whose first byte must come within [`HEAD_TIMEOUT`]; from then on HTTP's own limits
-/// hold.
-struct Impatient<S> {
-    socket: S,
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Impatient<S> {
-    fn new(socket: S) -> Self {
-        Self { socket, deadline: Some(Box::pin(tokio::time::sleep(HEAD_TIMEOUT))) }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        let Some(deadline) = &mut self.deadline else { return read };
-        if read.is_ready() {
-            self.deadline = None;
-            return read;
+/// Who looks whether the port is open, or leaves early, is nothing to tell an operator.
+fn tell_refused(error: &io::Error, address: Option<IpAddr>) {
+    use io::ErrorKind as Kind;
+    let address = address.map_or_else(|| "a Unix socket".to_owned(), |ip| ip.to_string());
+    match error.kind() {
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::TimedOut => {
+            tracing::debug!(%error, "connection from {address} ended in its handshake");
         }
-        ready!(deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        _ => tracing::warn!(%error, "rejected a connection from {address}"),
     }
 }

@@ -36,7 +36,7 @@ mod watch;
 pub use admission::ConnectionId;
 pub use http::Origins;
 pub use listener::{
-    ConnectionLimits, Keepalive, Listener, PeerCertificates, Security, serve, serve_clients,
-    serve_peers,
+    Checked, ConnectionLimits, Keepalive, Listener, PeerCertificates, PeerCheck, Security, serve,
+    serve_clients, serve_peers,
 };
 pub use routes::ClientRoutes;

@@ -15,7 +15,9 @@
 //! Rejected: a delay before writing, which trades latency for the same gain.
 
 mod corked;
+mod opening;
 mod turns;
 
 pub(super) use corked::Corked;
+pub(super) use opening::Opening;
 pub(super) use turns::{Requests, Turns};
