@@ -209,9 +209,9 @@ fn hashes_of_both_formats_tell_histories_apart() {
     let history = |value: &str| {
         applied(vec![
             Command::Put(put("a", "1", 0)),
-            Command::Put(put("a", value, 0)),
+            Command::Put(put("a", "2", 0)),
             Command::DeleteRange(delete("a")),
-            Command::Put(put("b", "1", 0)),
+            Command::Put(put("b", value, 0)),
             Command::Compact { revision: 3 },
         ])
     };
@@ -273,7 +273,9 @@ fn any_command() -> impl Strategy<Value = Command> {
             Command::DeleteRange(DeleteRangeRequest { range, prev_kv: false })
         }),
         3 => proptest::collection::vec(write, 0..5)
-            .prop_map(|success| Command::Txn(Txn { success, ..Txn::default() })),
+            .prop_map(|success| Txn { success, ..Txn::default() })
+            .prop_filter("a key is written twice", |txn| crate::mvcc::check_txn(txn, 9).is_ok())
+            .prop_map(Command::Txn),
         1 => (1i64..60).prop_map(|revision| Command::Compact { revision }),
         1 => (1i64..4).prop_map(|id| Command::LeaseGrant { id, ttl: 10 * id }),
         1 => (1i64..4).prop_map(|id| Command::LeaseRevoke { id }),
