@@ -10,7 +10,7 @@ mod propose;
 mod read;
 mod tasks;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use openraft::Raft;
@@ -44,7 +44,7 @@ pub struct Embedded {
     pub(crate) proposals: Proposals,
     /// The ways to the other members.
     pub(crate) links: Arc<Links>,
-    forwarder: Arc<Forwarder>,
+    forwarder: Forwarder,
     rounds: read::Rounds,
     contact: Arc<Contact>,
     leadership: watch::Sender<Leadership>,
@@ -60,6 +60,8 @@ pub struct Embedded {
     pub(crate) changes: tokio::sync::Mutex<()>,
     /// Changes of members under way.
     pub(crate) changing: AtomicUsize,
+    /// Log index of the last change made here.
+    pub(crate) changed: AtomicU64,
     /// Whether a member that has joined is being promoted.
     pub(crate) promoting: AtomicBool,
     failed: watch::Sender<Option<String>>,

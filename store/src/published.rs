@@ -97,6 +97,9 @@ impl Published {
     /// Tells that entries of `term` have been applied, and that the waiters of all entries before
     /// them are answered.
     pub fn applied_in(&self, term: u64) {
+        if *self.applied_term.borrow() >= term {
+            return;
+        }
         self.applied_term.send_if_modified(|applied| {
             let later = *applied < term;
             *applied = term.max(*applied);

@@ -78,6 +78,11 @@ pub(super) fn is_alone(membership: &StoredMembership, me: u64) -> bool {
     membership.nodes().map(|(id, _)| *id).eq([me]) && membership.voter_ids().eq([me])
 }
 
+/// Whether nobody else has a vote, whoever learns from this member.
+fn has_the_only_vote(membership: &StoredMembership, me: u64) -> bool {
+    membership.voter_ids().eq([me])
+}
+
 impl Embedded {
     /// Looks at Raft and at the clock, and tells who leads now.
     pub(crate) fn look(&self) {
@@ -103,12 +108,20 @@ impl Embedded {
         self.links.follow(Arc::clone(&effective));
         self.heed_membership(&effective, &committed);
         facts.alone = is_alone(&effective, me) && is_alone(&committed, me);
+        if has_the_only_vote(&effective, me) && has_the_only_vote(&committed, me) {
+            // Its own vote is a quorum, whether learners hear it or not.
+            facts.confirmed = Some(Duration::ZERO);
+        }
         facts.heard = facts.leader.and_then(|leader| self.contact.age(leader));
         self.tick(!facts.alone);
         let now = judge(facts);
         self.published.note_term(now.term);
         self.published.leads.store(now.leads, Ordering::SeqCst);
-        if facts.alone && now.leads && self.changing.load(Ordering::SeqCst) == 0 {
+        // By what is shown after the last change, not before.
+        let shown = effective.log_id().as_ref().map_or(0, |log_id| log_id.index);
+        let settled = self.changing.load(Ordering::SeqCst) == 0
+            && shown >= self.changed.load(Ordering::SeqCst);
+        if facts.alone && now.leads && settled {
             self.published.alone.store(true, Ordering::SeqCst);
         } else if !facts.alone {
             self.published.alone.store(false, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Bringing a member up.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::leadership::is_alone;
+use super::tasks::Founders;
 use super::{Embedded, OnDisk};
 use crate::auth::Tokens;
 use crate::care::{self, Proposals};
@@ -91,7 +92,7 @@ impl Embedded {
         };
         let links = Arc::new(Links::new(network, identity));
         let raft = start_raft(&config, identity, log.clone(), machine, &links).await?;
-        found(&raft, &config, identity, plan).await?;
+        let later = found(&raft, &config, identity, plan).await?;
         let alone = elect_if_alone(&raft, identity).await?;
         let request_timeout = Duration::from_secs(5) + 2 * config.cluster.election_timeout;
         let store = Arc::new_cyclic(|this| Self {
@@ -110,6 +111,7 @@ impl Embedded {
             ready: watch::Sender::new(false),
             changes: Default::default(),
             changing: AtomicUsize::new(0),
+            changed: AtomicU64::new(0),
             promoting: AtomicBool::new(false),
             failed,
             stop: CancellationToken::new(),
@@ -125,6 +127,9 @@ impl Embedded {
         store.start_snapshots();
         store.start_failure_watch();
         store.start_removal_watch();
+        if let Some((delay, founders)) = later {
+            store.found_later(delay, founders);
+        }
         if alone {
             store.publish().await.map_err(raft_failed)?;
             store.ready.send_replace(true);
@@ -192,26 +197,33 @@ async fn start_raft(
     Raft::new(identity.member_id, tuning, network, log, machine).await.map_err(raft_failed)
 }
 
-/// Founds the cluster, if there is none yet and this member is to found it.
+/// Founds the cluster, if there is none yet and this member is to found it. All founders would
+/// found the same; but each that does stands for election at once, and votes for itself. So the one
+/// with the smallest id goes first, and the others wait to hear from it, each a while longer than
+/// the one before, in case it does not start.
 async fn found(
     raft: &Raft<TypeConfig, StateMachine>,
     config: &Config,
     identity: Identity,
     plan: Option<Plan>,
-) -> Result<(), OpenError> {
+) -> Result<Option<(Duration, Founders)>, OpenError> {
     if raft.is_initialized().await.map_err(raft_failed)? {
-        return Ok(());
+        return Ok(None);
     }
     let founders = match plan {
         Some(plan) => plan.founders,
         // The first start ended before it got here.
         None => membership::founders_again(config, identity)?,
     };
-    match founders {
-        Some(founders) => raft.initialize(founders).await.map_err(raft_failed),
-        // Another member will be in touch.
-        None => Ok(()),
+    // Without founders, another member will be in touch.
+    let Some(founders) = founders else { return Ok(None) };
+    let before = founders.keys().take_while(|id| **id != identity.member_id).count();
+    if before == 0 {
+        raft.initialize(founders).await.map_err(raft_failed)?;
+        return Ok(None);
     }
+    let turn = u32::try_from(before).unwrap_or(u32::MAX);
+    Ok(Some((tuning::longest_election_timeout(&config.cluster) * turn, founders)))
 }
 
 /// Has a member that is alone lead at once. Ticks are off, so nothing else would.

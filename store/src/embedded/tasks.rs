@@ -1,5 +1,6 @@
 //! What runs beside the requests of a member, until it stops.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use super::Embedded;
 use crate::peer::REMOVED;
-use crate::raft::types::StoredMembership;
+use crate::raft::types::{MemberNode, StoredMembership};
 
 /// Entries that a member with others keeps behind its last snapshot, for those that were away for a
 /// short while; etcd keeps as many.
@@ -26,7 +27,27 @@ const REMOVED_STAY: Duration = Duration::from_secs(1);
 /// Pause between tries to tell the cluster this member's name.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(500);
 
+/// The members that found a cluster.
+pub(super) type Founders = BTreeMap<u64, MemberNode>;
+
 impl Embedded {
+    /// Founds the cluster after `delay`, unless another founder has been in touch by then.
+    pub(super) fn found_later(self: &Arc<Self>, delay: Duration, founders: Founders) {
+        let raft = self.raft.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+            match raft.initialize(founders).await {
+                Ok(()) => tracing::info!("founding the cluster in place of another member"),
+                // One has been in touch.
+                Err(error) => tracing::debug!(%error, "the cluster is founded"),
+            }
+        });
+    }
+
     /// Has Raft take a snapshot whenever the state machine asks for it, and purges the log after
     /// each.
     pub(super) fn start_snapshots(self: &Arc<Self>) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use openraft::ChangeMembers;
@@ -37,15 +37,18 @@ struct Known {
 }
 
 /// One more change under way until dropped.
-struct Changing<'a>(&'a AtomicUsize);
+struct Changing<'a>(&'a Embedded);
 
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.changing.fetch_sub(1, Ordering::SeqCst);
+        // A member that is alone again hears nothing else that would have it look.
+        self.0.look();
     }
 }
 
 impl Embedded {
+    /// As the metrics tell, which lag a little.
     fn know(&self) -> Known {
         let patience = longest_election_timeout(&self.config.cluster);
         let metrics = self.raft.metrics();
@@ -92,10 +95,16 @@ impl Embedded {
         }
         // Before another member can matter, reads stop believing that there is none.
         self.changing.fetch_add(1, Ordering::SeqCst);
-        let _changing = Changing(&self.changing);
+        let _changing = Changing(self);
         self.published.alone.store(false, Ordering::SeqCst);
         loop {
-            let known = self.know();
+            let mut known = self.know();
+            // What is in force now, which the metrics may not show yet.
+            let effective = self.raft.with_raft_state(|state| {
+                Arc::clone(state.membership_state.effective())
+            });
+            known.membership =
+                effective.await.map_err(|fatal| self.fail(fatal.to_string()))?;
             let me = self.published.identity.member_id;
             let heard = known.heard.clone();
             let limits = Limits {
@@ -112,6 +121,7 @@ impl Embedded {
             };
             match self.raft.change_membership(members, false).await {
                 Ok(response) => {
+                    self.changed.fetch_max(response.log_id.index, Ordering::SeqCst);
                     if let (Some(link), Change::Remove(_)) = (farewell, &change) {
                         self.tell_removed(link, response.log_id.index);
                     }

@@ -31,17 +31,27 @@ pub(crate) enum Outcome {
 
 #[derive(Debug)]
 struct Item {
-    leader: u64,
-    term: u64,
     command: Bytes,
     outcome: oneshot::Sender<Outcome>,
 }
 
-/// Carries commands to leaders. Its tasks live while there is something to carry.
+/// Carries commands to leaders.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     links: Arc<Links>,
     patience: Duration,
+    /// To the leader that commands went to last.
+    lane: Mutex<Option<Arc<Lane>>>,
+}
+
+/// What is on its way to the leader of one term: another gets a lane of its own, so that what the
+/// last one left unanswered holds up nobody. Its tasks live while there is something to carry.
+#[derive(Debug)]
+struct Lane {
+    links: Arc<Links>,
+    patience: Duration,
+    leader: u64,
+    term: u64,
     queue: Mutex<Queue>,
 }
 
@@ -54,27 +64,45 @@ struct Queue {
 
 impl Forwarder {
     /// `patience`: how long a batch may take.
-    pub fn new(links: Arc<Links>, patience: Duration) -> Arc<Self> {
-        Arc::new(Self { links, patience, queue: Mutex::default() })
+    pub fn new(links: Arc<Links>, patience: Duration) -> Self {
+        Self { links, patience, lane: Mutex::default() }
     }
 
     /// Sends `command` to the leader of `term`, which proposes it only while it leads in that
     /// term. The receiver errs like [`Outcome::Unknown`].
-    pub fn send(
-        self: &Arc<Self>,
-        leader: u64,
-        term: u64,
-        command: Bytes,
-    ) -> oneshot::Receiver<Outcome> {
+    pub fn send(&self, leader: u64, term: u64, command: Bytes) -> oneshot::Receiver<Outcome> {
         let (outcome, receiver) = oneshot::channel();
+        self.lane(leader, term).push(Item { command, outcome });
+        receiver
+    }
+
+    fn lane(&self, leader: u64, term: u64) -> Arc<Lane> {
+        let mut lane = self.lane.lock().expect("no code panics while it holds the lane");
+        let same = lane.as_ref().filter(|lane| (lane.leader, lane.term) == (leader, term));
+        if let Some(lane) = same {
+            return Arc::clone(lane);
+        }
+        let new = Arc::new(Lane {
+            links: Arc::clone(&self.links),
+            patience: self.patience,
+            leader,
+            term,
+            queue: Mutex::default(),
+        });
+        *lane = Some(Arc::clone(&new));
+        new
+    }
+}
+
+impl Lane {
+    fn push(self: Arc<Self>, item: Item) {
         let mut queue = self.lock();
-        queue.items.push(Item { leader, term, command, outcome });
+        queue.items.push(item);
         if queue.under_way < MAX_UNDER_WAY {
             queue.under_way += 1;
             drop(queue);
-            tokio::spawn(Arc::clone(self).carry());
+            tokio::spawn(self.carry());
         }
-        receiver
     }
 
     async fn carry(self: Arc<Self>) {
@@ -93,13 +121,13 @@ impl Forwarder {
     }
 
     async fn carry_batch(&self, batch: Vec<Item>) {
-        let (leader, term) = (batch[0].leader, batch[0].term);
         let commands = batch.iter().map(|item| item.command.clone()).collect();
-        let question = Question::Forward(pb::Forward { term, commands });
-        let answer = self.links.ask(leader, question, self.patience).await;
+        let question = Question::Forward(pb::Forward { term: self.term, commands });
+        let answer = self.links.ask(self.leader, question, self.patience).await;
         let refused = match answer.and_then(|answer| expect_answer!(answer, Forward)) {
             Ok(answer) => answer.refused,
             Err(status) => {
+                let leader = self.leader;
                 tracing::debug!(%status, leader, "forwarded commands have an unknown outcome");
                 Vec::new()
             }
@@ -117,13 +145,11 @@ impl Forwarder {
     }
 }
 
-/// Takes from the front what goes to the same leader of the same term and fits one batch.
+/// Takes from the front what fits one batch.
 fn next_batch(items: &mut Vec<Item>) -> Vec<Item> {
-    let Some(first) = items.first() else { return Vec::new() };
-    let to = (first.leader, first.term);
     let mut bytes = 0;
     let fits = |item: &&Item| {
-        let room = bytes < BATCH_BYTES && (item.leader, item.term) == to;
+        let room = bytes < BATCH_BYTES;
         bytes += item.command.len();
         room
     };
@@ -135,9 +161,8 @@ fn next_batch(items: &mut Vec<Item>) -> Vec<Item> {
 mod tests {
     use super::*;
 
-    fn item(leader: u64, bytes: usize) -> Item {
-        let command = Bytes::from(vec![0; bytes]);
-        Item { leader, term: 1, command, outcome: oneshot::channel().0 }
+    fn item(bytes: usize) -> Item {
+        Item { command: Bytes::from(vec![0; bytes]), outcome: oneshot::channel().0 }
     }
 
     fn batches(mut items: Vec<Item>) -> Vec<usize> {
@@ -151,12 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_bounded_and_go_to_one_leader() {
-        let mixed = [1, 1, 2, 1].map(|leader| item(leader, 1));
-        assert_eq!(batches(mixed.into()), [2, 1, 1]);
-        let many = (0..BATCH_COMMANDS + 1).map(|_| item(1, 1)).collect();
+    fn batches_are_bounded() {
+        assert_eq!(batches((0..3).map(|_| item(1)).collect()), [3]);
+        let many = (0..BATCH_COMMANDS + 1).map(|_| item(1)).collect();
         assert_eq!(batches(many), [BATCH_COMMANDS, 1]);
-        let large = (0..3).map(|_| item(1, BATCH_BYTES / 2 + 1)).collect();
+        let large = (0..3).map(|_| item(BATCH_BYTES / 2 + 1)).collect();
         assert_eq!(batches(large), [2, 1]);
         assert_eq!(batches(Vec::new()), [0; 0]);
     }

@@ -48,7 +48,8 @@ async fn strangers_are_turned_away() {
     for tls in [Some(client_tls(true)), None] {
         let refused = ask(&cluster, tls, card).await.expect_err("it is refused");
         // The handshake fails on this side or on the other.
-        assert!(matches!(refused.code(), Code::Unavailable | Code::Unknown), "{refused}");
+        let codes = [Code::Unavailable, Code::Unknown, Code::Cancelled];
+        assert!(codes.contains(&refused.code()), "{refused}");
     }
     cluster.stop_all().await;
 }
