@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use axum::Router;
 use store::auth::TokenSpec;
 use store::server::{self, ClientRoutes, ConnectionLimits, Security as Demand};
 use store::Embedded;
@@ -257,7 +256,7 @@ impl Running {
 
     fn serve(
         &mut self,
-        router: Router,
+        front: impl Into<server::Front>,
         bound: Bound,
         tls: &MemberTls,
         limits: ConnectionLimits,
@@ -271,7 +270,7 @@ impl Running {
         }
         self.files.push(file);
         let stop = self.clients.stop.clone();
-        self.clients.tasks.spawn(server::serve(router, listener, demand, limits, stop));
+        self.clients.tasks.spawn(server::serve(front.into(), listener, demand, limits, stop));
     }
 
     /// Clients first: what they wait for needs the other members.

@@ -48,6 +48,9 @@ pub(super) fn evaluate(state: &State, header: Header, request: &RangeRequest) ->
     let mut collector = Collector::new(request);
     if historical {
         state.at(&request.range, request.revision).for_each(|kv| collector.offer(&kv));
+    } else if request.range.is_single() {
+        // A look-up is quicker than an iterator over one key.
+        state.get(&request.range.key).into_iter().for_each(|kv| collector.offer(kv));
     } else {
         state.live(&request.range).for_each(|kv| collector.offer(kv));
     }

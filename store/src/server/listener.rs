@@ -14,7 +14,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::Request;
 use futures::future::BoxFuture;
 use hyper::body::Incoming;
@@ -32,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::connection::{Corked, Opening, Requests, Turns};
+use super::express::Front;
 use super::http;
 use super::routes::ClientRoutes;
 use crate::Embedded;
@@ -167,16 +167,16 @@ pub async fn serve_peers(
     serve(router, listener, security, ConnectionLimits::default(), shutdown).await;
 }
 
-/// Serves `router` on one socket until `shutdown`; then open requests have [`DRAIN_TIMEOUT`].
+/// Serves `front` on one socket until `shutdown`; then open requests have [`DRAIN_TIMEOUT`].
 pub async fn serve(
-    router: Router,
+    front: impl Into<Front>,
     listener: impl Into<Listener>,
     security: impl Into<Security>,
     limits: ConnectionLimits,
     shutdown: CancellationToken,
 ) {
     let server = Arc::new(Server {
-        router,
+        front: front.into(),
         security: security.into(),
         limits,
         handshakes: Semaphore::new(MAX_HANDSHAKES),
@@ -249,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
 /// What all connections of a listener share.
 struct Server {
-    router: Router,
+    front: Front,
     security: Security,
     limits: ConnectionLimits,
     handshakes: Semaphore,
@@ -279,7 +279,7 @@ impl Server {
         };
         let is_plain = matches!(self.security, Security::Plain);
         let id = super::ConnectionId::next();
-        let service = self.router.clone().map_request(move |mut request: Request<Incoming>| {
+        let service = self.front.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(id);
             if let Some(certificates) = &certificates {
                 request.extensions_mut().insert(certificates.clone());

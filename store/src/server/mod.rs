@@ -15,6 +15,7 @@ mod convert;
 mod downgrade;
 #[cfg(test)]
 mod etcdctl_test;
+mod express;
 mod gateway;
 mod health;
 mod http;
@@ -34,6 +35,7 @@ pub(crate) mod testing;
 mod watch;
 
 pub use admission::ConnectionId;
+pub use express::Front;
 pub use http::Origins;
 pub use listener::{
     Checked, ConnectionLimits, Keepalive, Listener, PeerCertificates, PeerCheck, Security, serve,

@@ -21,6 +21,7 @@ use super::auth::AuthService;
 use super::calls::{CallCounts, CallLayer, unknown};
 use super::cluster::ClusterService;
 use super::concurrency::{ElectionService, LockService};
+use super::express::{Express, Front};
 use super::gateway;
 use super::health::HealthService;
 use super::http::{self, HealthCounts, Origins};
@@ -38,6 +39,7 @@ pub struct ClientRoutes {
     gateway: Router,
     health: Router,
     origins: Origins,
+    express: Express,
 }
 
 impl ClientRoutes {
@@ -71,14 +73,16 @@ impl ClientRoutes {
         let meters = Meters {
             calls: Arc::new(CallCounts::default()),
             health: Arc::new(HealthCounts::default()),
-            access,
+            access: access.clone(),
         };
         let layer = CallLayer::new(store.clone(), meters.calls.clone(), message_bytes);
+        let express = Express::new(KvService(access), layer.clone());
         let grpc = routes.into_axum_router().layer(layer).fallback(unknown);
         Self {
             gateway: gateway::router(grpc.clone(), message_bytes),
             health: http::health_router(store, meters),
             grpc,
+            express,
             origins: Origins::default(),
         }
     }
@@ -98,13 +102,13 @@ impl ClientRoutes {
     }
 
     /// gRPC and HTTP on one socket.
-    pub fn all(&self) -> Router {
-        self.grpc.clone().merge(self.http_routes())
+    pub fn all(&self) -> Front {
+        Front::new(self.express.clone(), self.grpc.clone().merge(self.http_routes()))
     }
 
     /// For `--listen-client-urls` beside `--listen-client-http-urls`.
-    pub fn grpc(&self) -> Router {
-        self.grpc.clone()
+    pub fn grpc(&self) -> Front {
+        Front::new(self.express.clone(), self.grpc.clone())
     }
 
     /// For `--listen-client-http-urls`.

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::server::gateway::too_large;
 
 /// A call whose end is counted once.
-pub(super) struct Call {
+pub(in crate::server) struct Call {
     method: usize,
     counts: Arc<CallCounts>,
     ended: bool,
@@ -36,7 +36,21 @@ impl Call {
         }
     }
 
-    fn end(&mut self, code: Code) {
+    pub(in crate::server) fn received_bytes(&self, bytes: usize) {
+        self.counts.received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(in crate::server) fn received_message(&self) {
+        self.counts.of(self.method).received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message of so many bytes, its prefix among them, is sent.
+    pub(in crate::server) fn sent(&self, bytes: usize) {
+        self.counts.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counts.of(self.method).sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(in crate::server) fn end(&mut self, code: Code) {
         if !std::mem::replace(&mut self.ended, true) {
             self.counts.of(self.method).ended(code);
         }

@@ -51,6 +51,21 @@ impl CallLayer {
     ) -> Self {
         Self(Arc::new(Shared { counts, leaders: Leaders::new(store), limit }))
     }
+
+    /// Counts a call of the method with the index `at` as begun.
+    pub(in crate::server) fn start(&self, at: usize) -> Call {
+        Call::start(at, Arc::clone(&self.0.counts))
+    }
+
+    /// Refuses a unary call that is refused whatever its message.
+    pub(in crate::server) fn admit(&self, at: usize, headers: &HeaderMap) -> Result<(), Status> {
+        self.0.admit(&METHODS[at], headers).map(|_| ())
+    }
+
+    /// Largest message, in bytes.
+    pub(in crate::server) fn limit(&self) -> usize {
+        self.0.limit
+    }
 }
 
 impl<S> Layer<S> for CallLayer {

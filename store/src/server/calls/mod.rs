@@ -12,5 +12,6 @@ mod leaders;
 #[cfg(test)]
 mod leaders_test;
 
+pub(super) use bodies::Call;
 pub(super) use counts::{CallCounts, MethodCounts};
 pub(super) use layer::{CallLayer, unknown};
