@@ -74,7 +74,8 @@ impl Maintenance for MaintenanceService {
         Ok(Response::new(pb::StatusResponse {
             header: convert::header(status.header),
             version: status.version,
-            db_size: status.db_size,
+            // etcdctl divides by it.
+            db_size: status.db_size.max(1),
             leader: status.leader,
             raft_index: status.raft_index,
             raft_term: status.header.raft_term,
