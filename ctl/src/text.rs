@@ -10,9 +10,11 @@ pub fn show(bytes: &[u8], as_hex: bool) -> Vec<u8> {
     if as_hex { hex(bytes).into_bytes() } else { bytes.to_vec() }
 }
 
-/// Sizes as etcdctl words them: `25 kB`, `1.2 MB` (powers of ten, two digits below ten).
+/// Sizes as etcdctl words them: `25 kB`, `1.2 MB` (powers of ten, two digits below ten). It knows
+/// no negative ones: a quota of -1, which is none, reads `18 EB` there.
 pub fn size(bytes: i64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let bytes = bytes as u64;
     if bytes < 10 {
         return format!("{bytes} B");
     }
@@ -36,7 +38,9 @@ mod tests {
 
     #[test]
     fn sizes_read_as_etcdctls() {
-        for (bytes, text) in [(0, "0 B"), (999, "999 B"), (20480, "20 kB"), (1_234_567, "1.2 MB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (20480, "20 kB"), (1_234_567, "1.2 MB"), (-1, "18 EB")]
+        {
             assert_eq!(size(bytes), text);
         }
     }

@@ -144,8 +144,9 @@ fn without_times(line: &str) -> String {
             units.find(|unit| rest[digits..].starts_with(**unit)).map(|unit| unit.len())
         };
         if digits > 0 {
-            let pages =
-                rest[..digits].parse().is_ok_and(|number: u64| number % 4096 == 0 && number > 0);
+            let pages = rest[..digits]
+                .parse()
+                .is_ok_and(|number: u64| number > 0 && number.is_multiple_of(4096));
             let (text, unit) = match (follows(&["ms", "µs", "s"]), follows(&[" kB", "%"])) {
                 (Some(unit), _) => ("<time>", unit),
                 (None, Some(unit)) => ("<size>", unit),

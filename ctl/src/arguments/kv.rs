@@ -18,10 +18,10 @@ pub struct Get {
     #[arg(long)]
     pub from_key: bool,
     /// Greatest number of results, 0 for all
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub limit: i64,
     /// Read at this revision, 0 for the latest
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub rev: i64,
     /// Order of results
     #[arg(long, value_enum, ignore_case = true)]
@@ -42,16 +42,16 @@ pub struct Get {
     #[arg(long, value_enum, default_value_t = Consistency::L)]
     pub consistency: Consistency,
     /// Leave out keys created before this revision
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub min_create_rev: i64,
     /// Leave out keys created after this revision
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub max_create_rev: i64,
     /// Leave out keys last changed before this revision
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub min_mod_rev: i64,
     /// Leave out keys last changed after this revision
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub max_mod_rev: i64,
 }
 
@@ -140,7 +140,7 @@ pub struct Watch {
     #[arg(long)]
     pub prefix: bool,
     /// Start at this revision, 0 for from now on
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub rev: i64,
     /// Print the pair before each change
     #[arg(long)]

@@ -166,6 +166,10 @@ pub fn program(called: Called) -> clap::Command {
             Called::Etcdutl => !OFFLINE.contains(&name.as_str()),
         })
         .collect();
+    if called == Called::Etcdutl {
+        let form = |arg: &clap::Arg| arg.get_id() == "write_out";
+        command = command.mut_args(|arg| if form(&arg) { arg } else { arg.hide(true) });
+    }
     for name in hidden {
         command = command.mut_subcommand(name, |subcommand| subcommand.hide(true));
     }

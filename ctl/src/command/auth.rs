@@ -5,7 +5,7 @@ use store_proto::etcdserverpb as pb;
 use super::{Context, within};
 use crate::arguments::auth::Auth;
 use crate::connect::Session;
-use crate::output::Answer;
+use crate::output::{Answer, line};
 
 /// The user and the role that must exist before authentication is demanded.
 const ROOT: &str = "root";
@@ -20,13 +20,13 @@ pub async fn run(run: &Context, command: Auth) -> anyhow::Result<()> {
         }
         Auth::Enable => {
             enable(run, &session).await?;
-            println!("Authentication Enabled");
+            line(format_args!("Authentication Enabled"))?;
             Ok(())
         }
         Auth::Disable => {
             let request = pb::AuthDisableRequest {};
             within(run.timeout, session.auth().auth_disable(request)).await?;
-            println!("Authentication Disabled");
+            line(format_args!("Authentication Disabled"))?;
             Ok(())
         }
     }

@@ -1,11 +1,10 @@
 //! `completion`: scripts that let a shell complete commands and flags.
 
-use std::io::Write;
-
 use clap_complete::{Shell as Script, generate};
 
 use crate::arguments::offline::{Completion, Shell};
 use crate::arguments::{Called, program};
+use crate::output::write;
 
 /// Under `coracle` the script is for `etcdctl`: `coracle completion` knows of `coracle ctl`.
 pub fn run(called: Called, arguments: &Completion) -> anyhow::Result<()> {
@@ -14,10 +13,9 @@ pub fn run(called: Called, arguments: &Completion) -> anyhow::Result<()> {
         Shell::Bash => Script::Bash,
         Shell::Zsh => Script::Zsh,
         Shell::Fish => Script::Fish,
-        Shell::PowerShell => Script::PowerShell,
+        Shell::Powershell => Script::PowerShell,
     };
     let mut script = Vec::new();
     generate(shell, &mut program(called), called.name(), &mut script);
-    std::io::stdout().write_all(&script)?;
-    Ok(())
+    write(&script)
 }

@@ -7,6 +7,7 @@ use store_proto::etcdserverpb as pb;
 use super::{Context, endpoint, within};
 use crate::failure::Told;
 use crate::go::duration;
+use crate::output::line;
 
 pub async fn run(run: &Context, cluster: bool) -> anyhow::Result<()> {
     let mut failed = false;
@@ -19,7 +20,9 @@ pub async fn run(run: &Context, cluster: bool) -> anyhow::Result<()> {
         let outcome = answer.await;
         let took = duration::show(start.elapsed());
         match outcome {
-            Ok(_) => println!("Finished defragmenting etcd member[{endpoint}]. took {took}"),
+            Ok(_) => {
+                line(format_args!("Finished defragmenting etcd member[{endpoint}]. took {took}"))?
+            }
             Err(error) => {
                 failed = true;
                 eprintln!("Failed to defragment etcd member[{endpoint}]. took {took}. ({error:#})");

@@ -11,7 +11,7 @@ use super::{Context as Run, request, within};
 use crate::arguments::Format;
 use crate::arguments::kv::{Compaction, Del, Get, Put, Txn};
 use crate::go::quote::quote;
-use crate::output::Answer;
+use crate::output::{Answer, line};
 use crate::{Usage, txn};
 
 /// Time to change one's mind before a range is deleted.
@@ -70,9 +70,7 @@ pub async fn del(run: &Run, del: &Del) -> anyhow::Result<()> {
 
 pub async fn txn(run: &Run, arguments: &Txn) -> anyhow::Result<()> {
     let announce = |list: &str| {
-        if arguments.interactive {
-            println!("{list}");
-        }
+        if arguments.interactive { line(list) } else { Ok(()) }
     };
     let request = txn::read(stdin().lock(), announce)?;
     let response = within(run.timeout, run.session().await?.kv().txn(request)).await?;
@@ -83,6 +81,6 @@ pub async fn compact(run: &Run, arguments: &Compaction) -> anyhow::Result<()> {
     let request =
         pb::CompactionRequest { revision: arguments.revision, physical: arguments.physical };
     within(run.timeout, run.session().await?.kv().compact(request)).await?;
-    println!("compacted revision {}", arguments.revision);
+    line(format_args!("compacted revision {}", arguments.revision))?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{Context, within};
 use crate::arguments::lease::Lease;
 use crate::connect::Session;
 use crate::failure::{Failure, Kind, kinded};
-use crate::output::Answer;
+use crate::output::{Answer, line};
 
 pub async fn run(run: &Context, command: Lease) -> anyhow::Result<()> {
     let session = run.session().await?;
@@ -54,7 +54,7 @@ async fn keep_alive(run: &Context, session: Session, id: i64, once: bool) -> any
         }
         if answer.ttl <= 0 {
             if run.printer.is_simple() {
-                println!("lease {id:016x} expired or revoked.");
+                line(format_args!("lease {id:016x} expired or revoked."))?;
             }
             return Ok(());
         }

@@ -7,7 +7,7 @@ use crate::Usage;
 use crate::arguments::cluster::Member;
 use crate::arguments::kv::Consistency;
 use crate::go::quote::quote;
-use crate::output::Answer;
+use crate::output::{self, Answer};
 
 pub async fn run(run: &Context, command: Member) -> anyhow::Result<()> {
     match command {
@@ -73,7 +73,7 @@ async fn add(
     let answer = within(run.timeout, run.session().await?.cluster().member_add(request)).await?;
     run.printer.print(&Answer::MemberAdded(&answer))?;
     if run.printer.is_simple() {
-        print!("{}", settings(name, peer_urls.unwrap_or_default(), &answer));
+        output::write(settings(name, peer_urls.unwrap_or_default(), &answer).as_bytes())?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use super::{Context, refusal, within};
 use crate::Usage;
 use crate::arguments::mirror::MakeMirror;
 use crate::connect::{Login, Session, Tls};
+use crate::output::line;
 
 /// Keys of one read.
 const PAGE: i64 = 1000;
@@ -244,7 +245,8 @@ impl Progress {
         loop {
             ticks.tick().await;
             if !std::io::stderr().is_terminal() {
-                println!("{}", self.bar.position());
+                // Nobody reads: the mirror goes on.
+                let _ = line(self.bar.position());
             }
         }
     }

@@ -6,7 +6,7 @@ use store_proto::etcdserverpb as pb;
 use super::{Context, within};
 use crate::arguments::auth::User;
 use crate::connect::Session;
-use crate::output::Answer;
+use crate::output::{Answer, line};
 use crate::{Usage, secret};
 
 pub async fn run(run: &Context, command: User) -> anyhow::Result<()> {
@@ -89,9 +89,9 @@ async fn details(
     name: &str,
     roles: Vec<String>,
 ) -> anyhow::Result<()> {
-    println!("User: {name}");
+    line(format_args!("User: {name}"))?;
     for role in roles {
-        println!();
+        line("")?;
         let request = pb::AuthRoleGetRequest { role: role.clone() };
         let response = within(run.timeout, session.auth().role_get(request)).await?;
         run.printer.print(&Answer::Role { name: &role, response: &response })?;

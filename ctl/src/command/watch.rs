@@ -20,7 +20,7 @@ use crate::arguments::like_go;
 use crate::connect::Session;
 use crate::failure::{Failure, Kind};
 use crate::go::quote::quote;
-use crate::output::{Answer, Printer};
+use crate::output::{Answer, Printer, line};
 use crate::txn::words;
 
 /// Lines read ahead of what is done with them.
@@ -113,7 +113,7 @@ impl Follower {
                 eprintln!("watch was canceled ({})", reason(&answer));
             } else if answer.events.is_empty() {
                 let revision = answer.header.as_ref().map_or(0, |header| header.revision);
-                self.printer.write(format!("progress notify: {revision}\n").as_bytes())?;
+                line(format_args!("progress notify: {revision}"))?;
             }
             self.printer.print(&Answer::Watch(&answer))?;
             let revision = answer.header.as_ref().map_or(0, |header| header.revision);

@@ -40,7 +40,7 @@ impl Printer {
         if let (Format::Simple, Answer::Health(answers)) = (self.format, answer) {
             eprint!("{}", simple::unhealthy(answers));
         }
-        self.write(&text)
+        write(&text)
     }
 
     pub fn get(&self, response: &pb::RangeResponse) -> anyhow::Result<()> {
@@ -59,13 +59,18 @@ impl Printer {
         let message = format!("{} not supported as output format", self.format.name());
         Failure::new(Kind::Feature, message).into()
     }
+}
 
-    /// Writes to standard output. A reader that went away is no failure.
-    pub fn write(&self, text: &[u8]) -> anyhow::Result<()> {
-        let mut output = std::io::stdout().lock();
-        match output.write_all(text).and_then(|()| output.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+/// Writes to standard output. A reader that went away is no failure.
+pub fn write(text: &[u8]) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
+}
+
+/// Writes a line that is the same in every form.
+pub fn line(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    write(format!("{text}\n").as_bytes())
 }

@@ -29,12 +29,15 @@ const LISTS: [&str; 3] =
     ["compares:", "success requests (get, put, del):", "failure requests (get, put, del):"];
 
 /// Reads a whole transaction. `announce` is told which list comes next. Errors name the line.
-pub fn read(input: impl BufRead, announce: impl Fn(&str)) -> anyhow::Result<pb::TxnRequest> {
+pub fn read(
+    input: impl BufRead,
+    announce: impl Fn(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<pb::TxnRequest> {
     let mut txn = pb::TxnRequest::default();
     let mut lines = input.lines();
     let mut number = 0;
     for (list, name) in LISTS.iter().enumerate() {
-        announce(name);
+        announce(name)?;
         loop {
             number += 1;
             let Some(line) = lines.next().transpose()? else {
@@ -68,7 +71,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> anyhow::Result<pb::TxnRequest> {
-        read(text.as_bytes(), |_| {})
+        read(text.as_bytes(), |_| Ok(()))
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn words(line: &str) -> Result<Vec<Vec<u8>>, String> {
             }
             _ => {
                 let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                words.push(rest[..end].as_bytes().to_vec());
+                words.push(rest.as_bytes()[..end].to_vec());
                 &rest[end..]
             }
         };

@@ -13,6 +13,7 @@ use super::super::{Context, within};
 use super::report::Report;
 use crate::arguments::check::{Datascale, Load, Workload};
 use crate::failure::Told;
+use crate::output::line;
 
 const KEY_BYTES: usize = 512;
 const VALUE_BYTES: usize = 512;
@@ -38,11 +39,11 @@ pub async fn run(run: &Context, workload: Workload<Datascale>) -> anyhow::Result
     let Some(first) = sessions.first().cloned() else { anyhow::bail!("no clients") };
     super::expect_empty(run, &first, &prefix).await?;
     let before = resident(run, "before").await?;
-    println!(
+    line(format_args!(
         "Start data scale check for work load [{pairs} key-value pairs, {} bytes per key-value, \
          {clients} concurrent clients].",
         KEY_BYTES + VALUE_BYTES
-    );
+    ))?;
     let report = write(sessions, &prefix, pairs).await;
     let after = resident(run, "after").await;
     let revision = super::delete(&first, &prefix).await?;
@@ -52,11 +53,11 @@ pub async fn run(run: &Context, workload: Workload<Datascale>) -> anyhow::Result
     if workload.auto_defrag {
         super::defragment(run).await?;
     }
-    if !report.print_errors() {
+    if !report.print_errors()? {
         return Err(Told.into());
     }
     let used = (after? - before) / f64::from(1 << 20);
-    println!("PASS: Approximate system memory used : {used:.2} MB.");
+    line(format_args!("PASS: Approximate system memory used : {used:.2} MB."))?;
     Ok(())
 }
 

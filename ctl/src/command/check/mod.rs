@@ -16,6 +16,7 @@ use super::{Context, within};
 use crate::arguments::check::Check;
 use crate::connect::Session;
 use crate::failure::{Failure, Kind};
+use crate::output::line;
 
 /// Connections that are opened at a time.
 const OPENING: usize = 32;
@@ -67,19 +68,19 @@ async fn delete(session: &Session, prefix: &str) -> anyhow::Result<i64> {
 }
 
 async fn compact(session: &Session, revision: i64) -> anyhow::Result<()> {
-    println!("Compacting with revision {revision}");
+    line(format_args!("Compacting with revision {revision}"))?;
     let request = pb::CompactionRequest { revision, physical: true };
     within(CLEANUP, session.kv().compact(request)).await?;
-    println!("Compacted with revision {revision}");
+    line(format_args!("Compacted with revision {revision}"))?;
     Ok(())
 }
 
 async fn defragment(run: &Context) -> anyhow::Result<()> {
     for endpoint in &run.target.endpoints {
-        println!("Defragmenting {endpoint:?}");
+        line(format_args!("Defragmenting {endpoint:?}"))?;
         let mut client = run.target.only(endpoint).await?.maintenance();
         within(CLEANUP, client.defragment(pb::DefragmentRequest {})).await?;
-        println!("Defragmented {endpoint:?}");
+        line(format_args!("Defragmented {endpoint:?}"))?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::report::{Figures, Report};
 use crate::arguments::check::{Load, Perf, Workload};
 use crate::connect::Session;
 use crate::failure::Told;
+use crate::output::{line, write};
 use crate::signals;
 
 const KEY_BYTES: usize = 256;
@@ -47,26 +48,28 @@ pub async fn run(run: &Context, workload: Workload<Perf>) -> anyhow::Result<()> 
     let Some(first) = sessions.first().cloned() else { anyhow::bail!("no clients") };
     super::expect_empty(run, &first, &prefix).await?;
     let start = Instant::now();
-    let report = write(sessions, &prefix, rate).await;
+    let report = put_all(sessions, &prefix, rate).await;
     let took = start.elapsed();
     match super::delete(&first, &prefix).await {
         Ok(revision) if workload.auto_compact => super::compact(&first, revision).await?,
         Ok(_) => {}
-        Err(error) => println!("FAIL: Cleanup failed during key deletion: ERROR({error:#})"),
+        Err(error) => {
+            line(format_args!("FAIL: Cleanup failed during key deletion: ERROR({error:#})"))?
+        }
     }
     if workload.auto_defrag {
         super::defragment(run).await?;
     }
-    let clean = report.print_errors();
+    let clean = report.print_errors()?;
     let (lines, passed) = verdict(&report.figures(took), rate);
-    print!("{lines}");
+    write(lines.as_bytes())?;
     let passed = passed && clean;
-    println!("{}", if passed { "PASS" } else { "FAIL" });
+    line(format_args!("{}", if passed { "PASS" } else { "FAIL" }))?;
     if passed { Ok(()) } else { Err(Told.into()) }
 }
 
 /// Writes until the time is up or a person ends it; what was written is judged all the same.
-async fn write(sessions: Vec<Session>, prefix: &str, rate: u32) -> Report {
+async fn put_all(sessions: Vec<Session>, prefix: &str, rate: u32) -> Report {
     let mut ticks = interval(Duration::from_secs(1) / rate);
     // A client that waits for an answer holds nobody up: what was missed is caught up on.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::output::line;
+
 #[derive(Debug, Default)]
 pub struct Report {
     /// Seconds, of each request that was answered.
@@ -38,15 +40,15 @@ impl Report {
     }
 
     /// Prints failures, if there were any; whether there were none.
-    pub fn print_errors(&self) -> bool {
+    pub fn print_errors(&self) -> anyhow::Result<bool> {
         if self.errors.is_empty() {
-            return true;
+            return Ok(true);
         }
-        println!("FAIL: too many errors");
+        line(format_args!("FAIL: too many errors"))?;
         for (error, count) in &self.errors {
-            println!("FAIL: ERROR({error}) -> {count}");
+            line(format_args!("FAIL: ERROR({error}) -> {count}"))?;
         }
-        false
+        Ok(false)
     }
 }
 
@@ -64,6 +66,6 @@ mod tests {
         let figures = report.figures(Duration::from_secs(4));
         assert_eq!((figures.rate, figures.slowest), (0.5, 0.3));
         assert!((figures.deviation - 0.1).abs() < 1e-9);
-        assert!(!report.print_errors());
+        assert!(!report.print_errors().expect("standard output is open"));
     }
 }
