@@ -70,7 +70,9 @@ impl Maintenance for MaintenanceService {
         }
         errors.extend(state.side.alarms.iter().map(alarm_text));
         let target = state.side.downgrade.as_deref();
-        let quota = store.config.care.quota().map_or(-1, |quota| quota as i64);
+        let care = &store.config.care;
+        // As in etcd, a quota that is off is told as it was set: less than 0.
+        let quota = care.quota().map_or(care.quota_bytes, |quota| quota as i64);
         Ok(Response::new(pb::StatusResponse {
             header: convert::header(status.header),
             version: status.version,

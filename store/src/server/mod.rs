@@ -27,6 +27,8 @@ mod metrics;
 mod range_stream;
 mod routes;
 #[cfg(test)]
+mod routes_test;
+#[cfg(test)]
 mod services_test;
 mod snapshot;
 mod status;

@@ -71,15 +71,15 @@ impl ClientRoutes {
         .add_service(HealthServer::new(HealthService::new(store.clone(), shutdown)));
         let message_bytes = access.message_bytes();
         let meters = Meters {
-            calls: Arc::new(CallCounts::default()),
+            calls: Arc::new(CallCounts::new(store.config.care.warning_unary_request_duration)),
             health: Arc::new(HealthCounts::default()),
             access: access.clone(),
         };
         let layer = CallLayer::new(store.clone(), meters.calls.clone(), message_bytes);
-        let express = Express::new(KvService(access), layer.clone());
+        let express = Express::new(KvService(access.clone()), layer.clone());
         let grpc = routes.into_axum_router().layer(layer).fallback(unknown);
         Self {
-            gateway: gateway::router(grpc.clone(), message_bytes),
+            gateway: gateway::router(grpc.clone(), access),
             health: http::health_router(store, meters),
             grpc,
             express,
@@ -104,6 +104,12 @@ impl ClientRoutes {
     /// gRPC and HTTP on one socket.
     pub fn all(&self) -> Front {
         Front::new(self.express.clone(), self.grpc.clone().merge(self.http_routes()))
+    }
+
+    /// As [`ClientRoutes::all`], the general way alone, for calls without a socket.
+    #[cfg(test)]
+    pub(super) fn general(&self) -> Router {
+        self.grpc.clone().merge(self.http_routes())
     }
 
     /// For `--listen-client-urls` beside `--listen-client-http-urls`.

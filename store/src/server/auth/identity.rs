@@ -21,7 +21,7 @@ pub(super) fn token(metadata: &MetadataMap) -> Option<&str> {
 }
 
 /// The common name on the certificate that the client's connection was verified by.
-pub(super) fn common_name(caller: &Caller) -> Option<String> {
+pub(in crate::server) fn common_name(caller: &Caller) -> Option<String> {
     if caller.metadata.contains_key(GATEWAY_FIELD) {
         return None;
     }

@@ -10,4 +10,5 @@ mod service;
 mod service_test;
 
 pub(super) use guard::{Freshness, Guard, cancel_reason};
+pub(super) use identity::common_name;
 pub(super) use service::AuthService;

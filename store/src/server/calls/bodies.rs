@@ -4,11 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
+use store_proto::reflect::METHODS;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Code, Status};
 
@@ -22,12 +24,13 @@ pub(in crate::server) struct Call {
     method: usize,
     counts: Arc<CallCounts>,
     ended: bool,
+    began: Instant,
 }
 
 impl Call {
     pub(super) fn start(method: usize, counts: Arc<CallCounts>) -> Self {
         counts.of(method).started.fetch_add(1, Ordering::Relaxed);
-        Self { method, counts, ended: false }
+        Self { method, counts, ended: false, began: Instant::now() }
     }
 
     pub(super) fn note_end(&mut self, headers: &HeaderMap) {
@@ -61,6 +64,12 @@ impl Drop for Call {
     /// A call that is dropped before its end was given up by the client, or by a server that stops.
     fn drop(&mut self) {
         self.end(Code::Cancelled);
+        let method = &METHODS[self.method];
+        let unary = !method.client_streams && !method.server_streams;
+        let took = self.began.elapsed();
+        if unary && took > self.counts.slow_after {
+            tracing::warn!(call = method.path, ?took, "a request took long");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use store_proto::reflect::METHODS;
 use tonic::Code;
@@ -53,21 +54,29 @@ pub(in crate::server) struct CallCounts {
     methods: Box<[MethodCounts]>,
     pub received_bytes: AtomicU64,
     pub sent_bytes: AtomicU64,
+    /// Unary calls that take longer are told in the log, as etcd's
+    /// `--warning-unary-request-duration` has it.
+    pub slow_after: Duration,
     versions: RwLock<Vec<Version>>,
 }
 
 impl Default for CallCounts {
     fn default() -> Self {
-        Self {
-            methods: METHODS.iter().map(|_| MethodCounts::default()).collect(),
-            received_bytes: AtomicU64::new(0),
-            sent_bytes: AtomicU64::new(0),
-            versions: RwLock::default(),
-        }
+        Self::new(Duration::MAX)
     }
 }
 
 impl CallCounts {
+    pub(in crate::server) fn new(slow_after: Duration) -> Self {
+        Self {
+            methods: METHODS.iter().map(|_| MethodCounts::default()).collect(),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            slow_after,
+            versions: RwLock::default(),
+        }
+    }
+
     pub(super) fn of(&self, method: usize) -> &MethodCounts {
         &self.methods[method]
     }

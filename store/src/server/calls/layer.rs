@@ -97,7 +97,8 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let Some(at) = reflect::index(request.uri().path()) else {
-            return Box::pin(self.inner.call(request));
+            // A service takes all paths below its name, and has no words for an unknown method.
+            return Box::pin(async move { Ok(unknown(request).await) });
         };
         let shared = &self.shared;
         let mut call = Call::start(at, Arc::clone(&shared.counts));

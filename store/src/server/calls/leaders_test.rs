@@ -30,7 +30,7 @@ fn watch() -> impl futures::Stream<Item = pb::WatchRequest> {
 async fn without_a_leader_streams_end_and_requests_are_refused() {
     let mut cluster = TestCluster::in_memory(3).await;
     cluster.leader().await;
-    let routes = ClientRoutes::new(cluster.store(0).clone(), CancellationToken::new()).grpc();
+    let routes = ClientRoutes::new(cluster.store(0).clone(), CancellationToken::new()).general();
     let (mut kv, mut watches) = (KvClient::new(routes.clone()), WatchClient::new(routes));
     let wait = |what: &'static str| move |_| panic!("in time: {what}");
     let mut bound = watches.watch(needs_leader(watch())).await.expect("it opens").into_inner();

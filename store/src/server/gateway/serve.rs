@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 use store_proto::reflect::{Message, Method};
 use tonic::{Code, Status};
@@ -16,6 +16,8 @@ use super::call::{Answers, call, request};
 use super::emit::emit;
 use super::requests::{Requests, only};
 use super::{paths, refusal};
+use crate::server::access::{Access, Caller};
+use crate::server::auth::common_name;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -25,24 +27,44 @@ const METADATA: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("application/grpc"),
 );
 
-/// Where calls go, and how large a message may be.
+/// What a client with a certificate is told while certificates name users: the gateway's own
+/// connection would make it someone else.
+const NAMED_BY_CERTIFICATE: &str = "CommonName of client sending a request against gateway will \
+                                    be ignored and not used as expected";
+
+/// Where calls go, and on whose behalf.
 #[derive(Clone)]
 struct Gateway {
     grpc: Router,
-    message_bytes: usize,
+    access: Access,
 }
 
-/// Serves `/v3/*` by calls to `grpc`, whose messages may have so many bytes.
-pub(in crate::server) fn router(grpc: Router, message_bytes: usize) -> Router {
+impl Gateway {
+    /// As in etcd, nobody whose certificate would name a user is served here.
+    fn refuses(&self, extensions: &Extensions) -> bool {
+        let store = &self.access.store;
+        if !store.config.client_cert_auth || !store.published.state.load().side.auth.enabled {
+            return false;
+        }
+        let caller = Caller { extensions: extensions.clone(), ..Caller::default() };
+        common_name(&caller).is_some_and(|name| !name.is_empty())
+    }
+}
+
+/// Serves `/v3/*` by calls to `grpc`.
+pub(in crate::server) fn router(grpc: Router, access: Access) -> Router {
     Router::new()
         .route("/v3/", any(serve))
         .route("/v3/{*path}", any(serve))
         // As etcd has it, for clients of old.
         .route("/v3beta/{*path}", any(serve))
-        .with_state(Gateway { grpc, message_bytes })
+        .with_state(Gateway { grpc, access })
 }
 
 async fn serve(State(gateway): State<Gateway>, http: Request) -> Response {
+    if gateway.refuses(http.extensions()) {
+        return (StatusCode::BAD_REQUEST, format!("{NAMED_BY_CERTIFICATE}\n")).into_response();
+    }
     let path = http.uri().path();
     let below = path.strip_prefix("/v3/").or_else(|| path.strip_prefix("/v3beta/"));
     let Some(method) = below.and_then(paths::method) else {
@@ -64,7 +86,7 @@ async fn unary(
     http: Request,
 ) -> Result<Response, Status> {
     let (head, body) = http.into_parts();
-    let message = only(method.input, body, gateway.message_bytes).await?;
+    let message = only(method.input, body, gateway.access.message_bytes()).await?;
     let grpc = request(method, &head.headers, &head.extensions, Body::from(message));
     let mut answers = call(gateway.grpc, grpc).await?;
     let none = || Status::internal("the call ended without an answer");
@@ -81,12 +103,12 @@ async fn streamed(
 ) -> Result<Response, Status> {
     let (head, body) = http.into_parts();
     let body = if method.client_streams {
-        let mut requests = Requests::new(method.input, body, gateway.message_bytes);
+        let mut requests = Requests::new(method.input, body, gateway.access.message_bytes());
         // What is malformed from the start is refused, where later it only ends the requests.
         let first = requests.next().await?;
         Body::from_stream(requests.frames(first))
     } else {
-        Body::from(only(method.input, body, gateway.message_bytes).await?)
+        Body::from(only(method.input, body, gateway.access.message_bytes()).await?)
     };
     let grpc = request(method, &head.headers, &head.extensions, body);
     let answers = call(gateway.grpc, grpc).await?;

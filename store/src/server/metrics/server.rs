@@ -75,17 +75,14 @@ fn keys(page: &mut Page, measures: &crate::care::Measures) {
     );
 }
 
-/// As in etcd, one series for each member that this one knows, itself left out.
+/// As in etcd, one series for each member that this one knows, itself among them.
 fn known_peers(page: &mut Page, store: &Embedded) {
     let name = "etcd_network_known_peers";
-    page.head(name, "gauge", "The other members that this one knows.");
-    let me = store.published.identity.member_id;
-    let local = format!("{me:x}");
+    page.head(name, "gauge", "The members that this one knows.");
+    let local = format!("{:x}", store.published.identity.member_id);
     for member in store.known_members() {
-        if member.id != me {
-            let remote = format!("{:x}", member.id);
-            page.labelled(name, &[("Local", &local), ("Remote", &remote)], 1);
-        }
+        let remote = format!("{:x}", member.id);
+        page.labelled(name, &[("Local", &local), ("Remote", &remote)], 1);
     }
 }
 
