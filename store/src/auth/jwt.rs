@@ -86,7 +86,7 @@ impl Jwt {
         let now = since_epoch(now).as_secs_f64();
         let timely =
             claims.exp.is_none_or(|exp| now < exp) && claims.nbf.is_none_or(|nbf| now >= nbf);
-        timely.then_some(Subject { user: claims.username, revision: claims.revision as u64 })
+        timely.then_some(Subject { user: claims.username.into(), revision: claims.revision as u64 })
     }
 }
 

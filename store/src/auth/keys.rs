@@ -105,7 +105,7 @@ impl Method {
         let (private, public) = (private.filter(present), public.filter(present));
         if let Kind::Hmac(algorithm) = self.kind {
             let secret = private.ok_or(KeyError::Missing)?;
-            return Ok(Keys(Proof::Shared(hmac::Key::new(algorithm, secret))));
+            return Ok(Keys(Proof::Shared(Box::new(hmac::Key::new(algorithm, secret)))));
         }
         let refused = KeyError::Private { method: self.name };
         let signer = private
@@ -223,7 +223,7 @@ impl Signer {
 }
 
 enum Proof {
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     /// Without a signer, tokens are verified and none is made.
     Pair {
         signer: Option<Signer>,

@@ -66,7 +66,7 @@ pub fn admit(state: &State, envelope: &Envelope) -> Result<(), Refusal> {
     if envelope.user.is_empty() {
         return Ok(());
     }
-    let subject = Subject { user: envelope.user.to_string(), revision: auth.revision };
+    let subject = Subject { user: Arc::clone(&envelope.user), revision: auth.revision };
     let rights = Rights::new(state, Some(&subject));
     match &envelope.command {
         Command::Put(request) => rights.write_leased(request.lease),

@@ -11,7 +11,7 @@ use crate::types::{DeleteRangeRequest, KeyRange, PutRequest, RequestOp, Txn};
 /// Somebody who has proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    pub user: String,
+    pub user: Arc<str>,
     /// The revision of users and roles that the proof speaks of: a JWT's own, else the present one.
     pub revision: u64,
 }
@@ -43,7 +43,7 @@ impl<'a> Rights<'a> {
     /// The user to look at again at apply; empty if no verdict hung on a lease's keys.
     pub fn user_at_apply(&self) -> Arc<str> {
         match self.subject {
-            Some(subject) if self.leased.get() => subject.user.as_str().into(),
+            Some(subject) if self.leased.get() => Arc::clone(&subject.user),
             _ => Arc::default(),
         }
     }
@@ -53,7 +53,7 @@ impl<'a> Rights<'a> {
     }
 
     fn user(&self) -> Option<&'a User> {
-        self.auth().users.get(&self.subject?.user)
+        self.auth().users.get(&*self.subject?.user)
     }
 
     /// What any user may do who has proved to be one.

@@ -2,6 +2,7 @@
 
 use tonic::{Code, Status};
 
+use crate::auth::Refusal;
 use crate::error::Error;
 use crate::membership;
 
@@ -33,7 +34,8 @@ pub(crate) fn from_status(status: Status) -> Error {
         let expected = Status::from(Error::clone(refusal));
         expected.code() == status.code() && expected.message() == status.message()
     };
-    if let Some(refusal) = REFUSALS.iter().find(same) {
+    let told = Refusal::TOLD.map(Error::Auth);
+    if let Some(refusal) = REFUSALS.iter().chain(&told).find(same) {
         return refusal.clone();
     }
     let same = |refusal: &&membership::Refusal| {
@@ -68,7 +70,7 @@ mod tests {
         for refusal in membership::Refusal::ALL.map(Error::Membership) {
             assert_eq!(from_status(Status::from(refusal.clone())), refusal);
         }
-        for refusal in REFUSALS {
+        for refusal in REFUSALS.into_iter().chain(Refusal::TOLD.map(Error::Auth)) {
             assert_eq!(from_status(Status::from(refusal.clone())), refusal);
         }
     }

@@ -40,7 +40,7 @@ pub(in crate::server) enum Freshness {
 
 /// Who somebody is; the revision is that of the proof, if it tells one.
 struct Identity {
-    user: String,
+    user: Arc<str>,
     revision: Option<u64>,
 }
 
@@ -169,7 +169,7 @@ impl Guard {
             return Ok(None);
         }
         let name = identity::common_name(caller);
-        Ok(name.map(|user| Identity { user, revision: None }))
+        Ok(name.map(|user| Identity { user: user.into(), revision: None }))
     }
 
     async fn bearer(&self, token: &str) -> Option<Identity> {
@@ -184,7 +184,7 @@ impl Guard {
                         published.tokens.wait_for(token, settled, TOKEN_PATIENCE).await?
                     }
                 };
-                Some(Identity { user: user.to_string(), revision: None })
+                Some(Identity { user, revision: None })
             }
             TokenSpec::Jwt(jwt) => {
                 let Subject { user, revision } = jwt.verify(token, SystemTime::now())?;
@@ -214,7 +214,7 @@ fn decide(
 ) -> Result<Permit, Refusal> {
     let auth = &state.side.auth;
     let subject = identity.map(|identity| Subject {
-        user: identity.user.clone(),
+        user: Arc::clone(&identity.user),
         revision: identity.revision.unwrap_or(auth.revision),
     });
     let rights = Rights::new(state, subject.as_ref());

@@ -2,7 +2,11 @@
 //! its requests pass.
 
 #[cfg(test)]
+mod cluster_test;
+#[cfg(test)]
 mod etcd_test;
+#[cfg(test)]
+mod etcdctl_test;
 mod guard;
 mod identity;
 mod service;

@@ -116,7 +116,7 @@ impl AuthService {
                 permit.scope(store.propose(Command::Auth(Box::new(change)))).await
             }
             TokenSpec::Jwt(jwt) => {
-                let subject = Subject { user: name.to_owned(), revision };
+                let subject = Subject { user: name.into(), revision };
                 let token = jwt.sign(&subject, SystemTime::now())?;
                 let revision = store.published.state.load().revision;
                 Ok(Reply::Token { header: store.published.header(revision), token })

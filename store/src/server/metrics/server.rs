@@ -35,6 +35,8 @@ pub(super) fn write(page: &mut Page, store: &Embedded, meters: &Meters) {
         "Proposals without an answer.",
         measures.proposals_failed,
     );
+    let auth_revision = store.published.state.load().side.auth.revision;
+    page.gauge("etcd_debugging_auth_revision", "Changes of users and roles.", auth_revision);
     let waiting = meters.access.waiting();
     page.gauge("etcd_server_proposals_queued", "Writes that wait for their turn.", waiting);
     page.head("etcd_server_version", "gauge", "The version whose behaviour is served.");
