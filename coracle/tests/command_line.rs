@@ -25,7 +25,9 @@ fn every_shell_gets_a_completion() {
         let output = coracle(&["completion", shell]);
         assert!(output.status.success());
         // fish writes `-l data-dir`.
-        assert!(text(&output.stdout).contains("data-dir"), "{shell}");
+        for flag in ["data-dir", "peer-trusted-ca-file"] {
+            assert!(text(&output.stdout).contains(flag), "{shell}: {flag}");
+        }
     }
 }
 

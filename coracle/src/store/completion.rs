@@ -5,9 +5,13 @@ use clap::{Arg, ArgAction, Command};
 
 use super::flags::{self, Kind};
 
+/// Flags that clap gives to every command of `coracle`.
+const EVERYWHERE: [&str; 3] = ["log-level", "log-format", "version"];
+
 /// `store` with all its flags.
 pub fn command(command: Command) -> Command {
-    flags::all().fold(command, |command, flag| {
+    let own = flags::all().filter(|flag| !EVERYWHERE.contains(&flag.name));
+    own.fold(command, |command, flag| {
         let arg = Arg::new(flag.name).long(flag.name).help(flag.help);
         command.arg(match flag.kind {
             Kind::Switch => arg.action(ArgAction::SetTrue),

@@ -242,7 +242,11 @@ pub static SECTIONS: &[Section] = &[
             value("cipher-suites", "", "Cipher suites of TLS 1.2 to allow"),
             value("tls-min-version", "TLS1.2", "TLS1.2 or TLS1.3"),
             value("tls-max-version", "", "TLS1.2 or TLS1.3"),
-            value("host-whitelist", "*", "Host names that HTTP requests without TLS may name"),
+            refused(
+                value("host-whitelist", "*", "Host names that HTTP requests without TLS may name"),
+                "requests are not told apart by the host they name; use https, or listen on \
+                 loopback or a Unix socket",
+            ),
             value("cors", "*", "Origins whose web pages may read what HTTP answers"),
         ],
     },

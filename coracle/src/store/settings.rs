@@ -64,8 +64,6 @@ pub struct Listen {
     pub reuse_port: bool,
     /// Which web pages may read what HTTP answers.
     pub origins: Origins,
-    /// Host names that requests without TLS may name; empty: any.
-    pub host_whitelist: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -216,10 +214,6 @@ fn default_url(text: &str) -> Vec<Url> {
 fn listen(reader: &Reader<'_>) -> Result<Listen, SettingsError> {
     let clients = reader.listen_urls("listen-client-urls")?;
     let peers = reader.listen_urls("listen-peer-urls")?;
-    let mut host_whitelist = reader.list("host-whitelist");
-    if host_whitelist.iter().any(|host| host == "*") {
-        host_whitelist.clear();
-    }
     let origins = reader.list("cors");
     let any = origins.is_empty() || origins.iter().any(|origin| origin == "*");
     let listen = Listen {
@@ -229,7 +223,6 @@ fn listen(reader: &Reader<'_>) -> Result<Listen, SettingsError> {
         peers: peers.unwrap_or_else(|| default_url("http://localhost:2380")),
         metrics: reader.listen_urls("listen-metrics-urls")?.unwrap_or_default(),
         reuse_port: reader.switch("socket-reuse-port", false)?,
-        host_whitelist,
     };
     if let Some(url) = listen.http.iter().find(|url| listen.clients.contains(url)) {
         return Err(SettingsError::Conflict(format!(
