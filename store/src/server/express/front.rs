@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body::Body;
 use store_proto::etcdserverpb as pb;
 use store_proto::etcdserverpb::kv_server::Kv;
 use store_proto::reflect;
@@ -38,7 +39,10 @@ impl Express {
     }
 
     /// Answers a request, or gives it back if it goes the general way.
-    fn take(&self, request: Request<Incoming>) -> Result<Answer, Request<Incoming>> {
+    fn take<B>(&self, request: Request<B>) -> Result<Answer, Request<B>>
+    where
+        B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+    {
         let path = request.uri().path();
         let Some(method) = path.strip_prefix("/etcdserverpb.KV/") else { return Err(request) };
         if !matches!(method, "Range" | "Put" | "Txn" | "DeleteRange") {
@@ -93,7 +97,10 @@ impl From<Router> for Front {
     }
 }
 
-impl Service<Request<Incoming>> for Front {
+impl<B> Service<Request<B>> for Front
+where
+    B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
     type Response = Response<FrontBody>;
     type Error = Infallible;
     type Future = Answer;
@@ -102,7 +109,7 @@ impl Service<Request<Incoming>> for Front {
         Poll::Ready(Ok(())) // As a router is.
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let request = match &self.express {
             None => request,
             Some(express) => match express.take(request) {

@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -19,22 +18,23 @@ use crate::server::gateway::too_large;
 const PREFIX: usize = 5;
 
 /// Answers `request`, whose method has the index `at`, with what `run` makes of its message.
-pub(super) async fn answer<Q, A, R>(
+pub(super) async fn answer<Q, A, R, B>(
     layer: CallLayer,
     at: usize,
-    request: Request<Incoming>,
+    request: Request<B>,
     run: impl FnOnce(tonic::Request<Q>) -> R,
 ) -> Result<Response<FrontBody>, Infallible>
 where
     Q: prost::Message + Default,
     A: prost::Message,
     R: Future<Output = Result<tonic::Response<A>, Status>>,
+    B: Body<Data = Bytes, Error: Into<axum::BoxError>>,
 {
-    let (parts, mut body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let mut call = layer.start(at);
     let outcome = async {
         layer.admit(at, &parts.headers)?;
-        let message = receive(&mut body, &call, layer.limit()).await?;
+        let message = receive(pin!(body), &call, layer.limit()).await?;
         let message = Q::decode(message).map_err(|error| Status::internal(error.to_string()))?;
         let metadata = MetadataMap::from_headers(parts.headers);
         run(tonic::Request::from_parts(metadata, parts.extensions, message)).await
@@ -63,10 +63,13 @@ where
 }
 
 /// The only message of a request.
-async fn receive(body: &mut Incoming, call: &Call, limit: usize) -> Result<Bytes, Status> {
+async fn receive<B>(mut body: Pin<&mut B>, call: &Call, limit: usize) -> Result<Bytes, Status>
+where
+    B: Body<Data = Bytes, Error: Into<axum::BoxError>>,
+{
     let mut message = Bytes::new();
     let mut more = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let frame = frame.map_err(|error| Status::from_error(error.into()))?;
         let Ok(data) = frame.into_data() else { break };
         call.received_bytes(data.len());
