@@ -46,6 +46,8 @@ pub enum RestoredAs {
         initial_cluster: String,
         token: String,
         peer_urls: Vec<String>,
+        /// Where the log goes, if not into the data directory.
+        wal_dir: Option<PathBuf>,
     },
 }
 
@@ -86,8 +88,8 @@ pub trait SnapshotFiles {
     /// Gives space that is free inside a store that does not run back to the file system.
     fn defragment(&self, data_dir: &Path) -> anyhow::Result<()> {
         anyhow::bail!(
-            "{} gives its free space back by itself while it runs; for now there is `etcdctl \
-             defrag`",
+            "the store in {} gives free space back by itself while it runs, and at once when \
+             `etcdctl defrag` asks it to; there is nothing to be done while it does not run",
             data_dir.display()
         )
     }

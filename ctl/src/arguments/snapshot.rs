@@ -12,9 +12,9 @@ pub enum Snapshot {
     Status { file: PathBuf },
     /// Make a data directory from a snapshot file, of this store or of etcd
     ///
-    /// With none of --name, --initial-cluster and --initial-advertise-peer-urls the directory is
-    /// made for `coracle up --data-dir`. With any of them it is made for the member that
-    /// `coracle store --data-dir` starts (also as `etcd`). To restore a cluster, run this once for
+    /// With none of --name, --initial-cluster, --initial-advertise-peer-urls and --wal-dir the
+    /// directory is made for `coracle up --data-dir`. With any of them it is made for the member
+    /// that `coracle store --data-dir` starts (also as `etcd`). To restore a cluster, run this once for
     /// each member, with the same file, --initial-cluster and --initial-cluster-token.
     Restore(Restore),
     /// Write a snapshot file in the other format
@@ -56,7 +56,7 @@ pub struct Restore {
     /// Directory to make; it must be empty or absent. Otherwise NAME.etcd, for a member
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Directory for the log, apart from the rest
+    /// Directory for the log, apart from the rest; it must be absent
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Option<PathBuf>,
     /// Name of the member [default: default]

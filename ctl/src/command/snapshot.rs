@@ -76,12 +76,10 @@ fn plan(called: Called, arguments: Restore) -> anyhow::Result<crate::Restore> {
         let message = "--mark-compacted required if --revision-bump > 0";
         return Err(Usage(message.to_owned()).into());
     }
-    if arguments.wal_dir.is_some() {
-        bail!("--wal-dir: this store keeps its log in the data directory");
-    }
     let is_member = called != Called::Ctl
         || arguments.name.is_some()
         || arguments.initial_cluster.is_some()
+        || arguments.wal_dir.is_some()
         || !arguments.initial_advertise_peer_urls.is_empty();
     if !is_member {
         let Some(data_dir) = arguments.data_dir else {
@@ -114,6 +112,7 @@ fn plan(called: Called, arguments: Restore) -> anyhow::Result<crate::Restore> {
             initial_cluster,
             token: arguments.initial_cluster_token,
             peer_urls,
+            wal_dir: arguments.wal_dir,
         },
     })
 }
@@ -324,7 +323,9 @@ mod tests {
     fn etcdutls_defaults_make_etcds_default_member() {
         let plan = plan(Called::Etcdutl, restore_with(&[])).expect("a plan");
         assert_eq!(plan.data_dir, Path::new("default.etcd"));
-        let RestoredAs::Member { name, initial_cluster, token, peer_urls } = plan.member else {
+        let RestoredAs::Member { name, initial_cluster, token, peer_urls, wal_dir: None } =
+            plan.member
+        else {
             panic!("it is a member")
         };
         assert_eq!(name, "default");

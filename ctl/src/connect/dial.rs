@@ -98,7 +98,7 @@ impl Dialer {
 }
 
 /// The reason at the bottom of a chain of wrappers.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

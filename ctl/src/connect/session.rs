@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt};
 
 use super::Login;
 use super::address::Address;
-use super::dial::Dialer;
+use super::dial::{Dialer, innermost};
 use crate::failure::{Failure, Kind};
 
 /// Paths whose clients send a stream, which cannot be kept for a second try.
@@ -81,6 +81,8 @@ struct State {
 /// What a request is sent with.
 struct Ready {
     at: usize,
+    /// The endpoint as it was written.
+    endpoint: String,
     channel: Channel,
     token: Option<HeaderValue>,
 }
@@ -165,7 +167,8 @@ impl Shared {
         if state.token.is_none() {
             state.token = self.log_in(channel.clone()).await?;
         }
-        Ok(Ready { at: state.at, channel, token: state.token.clone() })
+        let endpoint = self.addresses[state.at].written.clone();
+        Ok(Ready { at: state.at, endpoint, channel, token: state.token.clone() })
     }
 
     async fn connect(&self, first: usize) -> Result<(usize, Channel), Status> {
@@ -272,8 +275,15 @@ async fn send_with(ready: &Ready, mut request: Request<Body>) -> Result<Response
         request.headers_mut().insert("token", token.clone());
     }
     let mut channel = ready.channel.clone();
-    let channel = channel.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    channel.call(request).await.map_err(|error| Status::from_error(error.into()))
+    let answer = async { channel.ready().await?.call(request).await };
+    answer.await.map_err(|error| {
+        Status::unavailable(format!(
+            "the connection to {} failed: {}; does it speak TLS, does it want a client \
+             certificate, or has it just stopped?",
+            ready.endpoint,
+            innermost(&error)
+        ))
+    })
 }
 
 /// A connection that failed is no better than an endpoint that says it cannot.

@@ -57,14 +57,33 @@ impl Server {
     pub fn start(program: &Path, port: u16) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let endpoint = format!("http://127.0.0.1:{port}");
-        let child = spawn(program, &endpoint, directory.path());
+        let child = spawn(program, &endpoint, directory.path(), &[]);
         Self { child, program: program.to_owned(), endpoint, directory }.ready()
+    }
+
+    /// With TLS, by the files in a directory: `ca.crt`, and certificate and key of the server.
+    pub fn start_secured(program: &Path, port: u16, files: &Path) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let endpoint = format!("https://127.0.0.1:{port}");
+        let file = |name: &str| files.join(name).display().to_string();
+        let (cert, key, authority) = (file("server.crt"), file("server.key"), file("ca.crt"));
+        let flags = [
+            "--client-cert-auth",
+            "--cert-file",
+            &cert,
+            "--key-file",
+            &key,
+            "--trusted-ca-file",
+            &authority,
+        ];
+        let child = spawn(program, &endpoint, directory.path(), &flags);
+        Self { child, program: program.to_owned(), endpoint, directory }
     }
 
     /// The same store in a new process, which knows nothing of connections and tokens.
     pub fn restart(mut self) -> Self {
         self.stop();
-        self.child = spawn(&self.program, &self.endpoint, self.directory.path());
+        self.child = spawn(&self.program, &self.endpoint, self.directory.path(), &[]);
         self.ready()
     }
 
@@ -100,7 +119,7 @@ impl Server {
     }
 }
 
-fn spawn(program: &Path, endpoint: &str, directory: &Path) -> Child {
+fn spawn(program: &Path, endpoint: &str, directory: &Path, flags: &[&str]) -> Child {
     let log = std::fs::File::create(directory.join("log")).expect("writable");
     let listen = format!("{endpoint},unix://socket:1");
     Command::new(program)
@@ -111,6 +130,7 @@ fn spawn(program: &Path, endpoint: &str, directory: &Path) -> Child {
         .args(["--initial-advertise-peer-urls", "http://127.0.0.1:1"])
         .args(["--listen-peer-urls", "http://127.0.0.1:0"])
         .args(["--listen-client-urls", &listen, "--advertise-client-urls", endpoint])
+        .args(flags)
         .current_dir(directory)
         .stdout(Stdio::null())
         .stderr(log)
