@@ -19,7 +19,7 @@ pub struct WalProbe {
 }
 
 impl WalProbe {
-    /// Opens a log in an empty or missing directory.
+    /// Opens a log in an empty directory.
     pub fn open(dir: &Path) -> Result<Self, WalError> {
         let options = Options {
             disk: OsDisk::shared(),
