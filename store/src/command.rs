@@ -161,6 +161,22 @@ impl Command {
         out.freeze()
     }
 
+    /// What it is, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Put(_) => "put",
+            Self::DeleteRange(_) => "delete range",
+            Self::Txn(_) => "txn",
+            Self::Compact { .. } => "compaction",
+            Self::LeaseGrant { .. } => "lease grant",
+            Self::LeaseRevoke { .. } => "lease revoke",
+            Self::LeaseCheckpoint(_) => "lease checkpoint",
+            Self::Alarm { .. } => "alarm",
+            Self::Auth(_) => "auth",
+            Self::Downgrade { .. } => "downgrade",
+        }
+    }
+
     fn put(&self, out: &mut BytesMut) {
         match self {
             Self::Put(request) => {

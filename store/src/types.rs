@@ -215,14 +215,15 @@ pub enum EventType {
     Delete,
 }
 
-/// One change of one key. A `Delete` carries only the key and `mod_revision` in `kv`.
+/// One change of one key. A `Delete` carries only the key and `mod_revision` in `kv`. Cheap to clone:
+/// values are shared with the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub event_type: EventType,
-    pub kv: KeyValue,
+    pub kv: Arc<KeyValue>,
     /// The value before the change; absent for a creation, or when that revision is compacted.
     /// Always filled by the embedded store; a server drops it unless the client asked.
-    pub prev_kv: Option<KeyValue>,
+    pub prev_kv: Option<Arc<KeyValue>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -236,7 +237,7 @@ pub struct WatchRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchItem {
     /// All of one revision's changes inside the watched range, in transaction order.
-    Events { revision: i64, events: Arc<[Arc<Event>]> },
+    Events { revision: i64, events: Arc<[Event]> },
     /// Everything up to and including `revision` has been delivered.
     Progress { revision: i64 },
     /// The start revision is older than the compaction; the watch is over.

@@ -165,12 +165,12 @@ impl Feed {
         Interrupted::Closed
     }
 
-    fn apply(&self, revision: i64, events: &[Arc<store::Event>]) {
+    fn apply(&self, revision: i64, events: &[store::Event]) {
         // One revision rarely touches more than one or two resources.
         let mut touched: Vec<(Bytes, Vec<KeyChange>)> = Vec::new();
         for event in events {
             let Some(prefix) = self.prefix_of(&event.kv.key) else { continue };
-            let kv = (event.event_type == EventType::Put).then(|| event.kv.clone());
+            let kv = (event.event_type == EventType::Put).then(|| KeyValue::clone(&event.kv));
             let change = (event.kv.key.clone(), kv);
             match touched.iter_mut().find(|(known, _)| *known == prefix) {
                 Some((_, changes)) => changes.push(change),

@@ -24,6 +24,11 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Bytes written after which a flush does not wait for quiet.
 const FLUSH_BYTES: usize = 8 << 20;
 
+/// A home is mostly holes when it takes so many times what it holds, and this much beyond. The engine
+/// reuses what it freed and never gives it back.
+const HOLES: u64 = 3;
+const HOLES_FLOOR: u64 = 64 << 20;
+
 /// Revisions folded into the base by one batch.
 const FOLD: usize = 1024;
 
@@ -80,6 +85,10 @@ impl Behind {
     }
 }
 
+fn is_mostly_holes(bytes: u64, holds: u64) -> bool {
+    bytes > HOLES.saturating_mul(holds).saturating_add(HOLES_FLOOR)
+}
+
 pub(super) struct Writer {
     dir: PathBuf,
     identity: Identity,
@@ -91,6 +100,8 @@ pub(super) struct Writer {
     written: Option<Written>,
     mailbox: Arc<Mailbox>,
     unflushed: usize,
+    /// Size of the state last written.
+    holds: u64,
     bytes: Arc<AtomicU64>,
 }
 
@@ -101,7 +112,7 @@ impl Writer {
             Home::Unopened(fits, delay) => (Some((fits, delay)), None, None),
         };
         let bytes = Arc::default();
-        Self { dir, identity, unopened, engine, written, mailbox, unflushed: 0, bytes }
+        Self { dir, identity, unopened, engine, written, mailbox, unflushed: 0, holds: 0, bytes }
     }
 
     /// Waits until a home is to be opened. Whether the member stops before.
@@ -131,7 +142,10 @@ impl Writer {
                     let latest = self.mailbox.take().unwrap_or(*first);
                     self.guarded(|writer| writer.write(&latest));
                 }
-                Mail::Quiet => self.guarded(Self::flush),
+                Mail::Quiet => {
+                    self.guarded(Self::flush);
+                    self.give_back();
+                }
                 Mail::Closed => {
                     self.guarded(Self::flush);
                     let engine = self.engine.take();
@@ -158,6 +172,21 @@ impl Writer {
         if let Err(error) = outcome {
             tracing::warn!(%error, dir = %self.dir.display(), "state on disk is written anew");
             self.wipe();
+        }
+    }
+
+    /// Starts with an empty home when this one is mostly holes. The next view fills it; until then a
+    /// start goes by the snapshot and the log.
+    fn give_back(&mut self) {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        if self.engine.is_some() && is_mostly_holes(bytes, self.holds) {
+            tracing::info!(
+                bytes,
+                holds = self.holds,
+                "state on disk is mostly holes: written anew"
+            );
+            self.wipe();
+            self.bytes.store(0, Ordering::Relaxed);
         }
     }
 
@@ -195,6 +224,7 @@ impl Writer {
             self.apply(batch)?;
             self.written = Some(written);
         }
+        self.holds = view.state.size();
         self.fold(view)?;
         if self.unflushed >= FLUSH_BYTES { self.flush() } else { Ok(()) }
     }
@@ -246,5 +276,25 @@ impl Writer {
         let bytes = self.engine().bytes();
         self.bytes.store(bytes, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_large_home_of_little_is_mostly_holes() {
+        const MIB: u64 = 1 << 20;
+        for (bytes, holds, expected) in [
+            (64, 0, false),
+            (65, 0, true),
+            (364, 100, false),
+            (365, 100, true),
+            (0, u64::MAX, false),
+        ] {
+            let holds = if holds == u64::MAX { holds } else { holds * MIB };
+            assert_eq!(is_mostly_holes(bytes * MIB, holds), expected, "{bytes} {holds}");
+        }
     }
 }

@@ -5,7 +5,6 @@ use futures::future::BoxFuture;
 
 use super::quota;
 use crate::alarm::{Alarm, AlarmKind};
-use crate::behind::Behind;
 use crate::command::Command;
 use crate::embedded::Embedded;
 use crate::error::Error;
@@ -14,12 +13,7 @@ impl Embedded {
     /// Bytes that the store takes, as `Status.db_size` tells and the quota counts them.
     pub(crate) fn used_bytes(&self) -> u64 {
         let space = &self.published.space;
-        space.in_use().max(space.snapshot_bytes()).max(self.behind_bytes())
-    }
-
-    pub(super) fn behind_bytes(&self) -> u64 {
-        let behind = self.disk.as_ref().and_then(|disk| disk.behind.get());
-        behind.map_or(0, Behind::bytes)
+        space.in_use().max(space.snapshot_bytes())
     }
 
     /// Refuses what an alarm or the quota forbids, and raises the alarm when it is the quota.

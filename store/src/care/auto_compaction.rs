@@ -30,7 +30,7 @@ pub(super) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &Cancellat
                 () = clock.sleep_until(next) => {}
             }
             let Some(store) = store.upgrade() else { return };
-            if !store.raft.is_leader() {
+            if !store.is_leader() {
                 continue;
             }
             let Some(revision) = compactor.due(clock.now(), store.current_revision()) else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use store_proto::peer as pb;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +19,17 @@ use crate::error::Error;
 pub(crate) trait Others: Send + Sync {
     /// What each other member says of `revision`.
     async fn fingerprints(&self, revision: i64) -> Vec<Answer>;
+}
+
+impl From<pb::HashKvAnswer> for Fingerprint {
+    fn from(theirs: pb::HashKvAnswer) -> Self {
+        Self {
+            hash: theirs.hash,
+            revision: theirs.revision,
+            compact_revision: theirs.compact_revision,
+            current_revision: theirs.current_revision,
+        }
+    }
 }
 
 impl From<KvHash> for Fingerprint {
@@ -75,7 +87,7 @@ fn repeat(
                 () = clock.sleep_until(next) => {}
             }
             let Some(store) = store.upgrade() else { return };
-            if !store.raft.is_leader() {
+            if !store.is_leader() {
                 continue;
             }
             tokio::select! {
@@ -92,7 +104,7 @@ fn repeat(
 
 impl Embedded {
     /// Compares with the others before serving, if that is asked for. The error names those that
-    /// differ: then this member must not serve.
+    /// differ: then, as in etcd, this member must not serve.
     pub(crate) async fn check_initially(&self, others: &dyn Others) -> Result<(), Vec<u64>> {
         if !self.config.care.initial_corrupt_check {
             return Ok(());
@@ -105,6 +117,7 @@ impl Embedded {
             tracing::info!(revision = mine.revision, asked, "no difference to other members");
             return Ok(());
         }
+        tracing::error!(members = ?differing, "found data inconsistency with peers");
         Err(differing)
     }
 
@@ -166,12 +179,6 @@ impl Embedded {
 impl Others for Embedded {
     async fn fingerprints(&self, revision: i64) -> Vec<Answer> {
         let answers = self.hashes_of_others(revision).await.into_iter();
-        let print = |hashed: store_proto::peer::HashKvAnswer| Fingerprint {
-            hash: hashed.hash,
-            revision: hashed.revision,
-            compact_revision: hashed.compact_revision,
-            current_revision: hashed.current_revision,
-        };
-        answers.map(|(id, hashed)| (id, hashed.map(print))).collect()
+        answers.map(|(id, theirs)| (id, theirs.map(Fingerprint::from))).collect()
     }
 }

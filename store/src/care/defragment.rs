@@ -11,11 +11,15 @@ const SNAPSHOT_ATTEMPTS: usize = 10;
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(6);
 
 impl Embedded {
-    /// Gives disk back: takes a snapshot of the present and drops the log before it, but for what a
+    /// Does at once what is otherwise done when it is worth it: frees what compaction has passed,
+    /// and gives disk back. For that it takes a snapshot of the present and drops the log before it, but for what a
     /// member with others keeps for those that are away for a moment. Requests go on meanwhile.
     /// Returns when the log is purged.
     pub async fn defragment(&self) -> Result<(), Error> {
         self.check_running()?;
+        while self.sweep_step().await? {
+            tokio::task::yield_now().await;
+        }
         let target = self.published.applied_index();
         for _ in 0..SNAPSHOT_ATTEMPTS {
             let triggered = self.raft.trigger().snapshot().await;

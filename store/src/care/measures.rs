@@ -19,6 +19,9 @@ pub(crate) struct Measures {
     pub compact_revision: i64,
     pub size_in_use: u64,
     pub size: u64,
+    /// The quota in force, `None` when it is off.
+    pub quota: Option<u64>,
+    pub disk_stalls: u64,
     /// `None` for a member in memory.
     pub syncs: Option<SyncTimes>,
 }
@@ -47,6 +50,8 @@ impl Embedded {
             compact_revision: state.compacted,
             size_in_use,
             size: self.used_bytes(),
+            quota: self.config.care.quota(),
+            disk_stalls: self.published.space.stalls(),
             syncs: self.sync_times(),
         }
     }

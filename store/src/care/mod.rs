@@ -31,3 +31,5 @@ pub(crate) use start::start;
 
 #[cfg(test)]
 mod care_test;
+#[cfg(test)]
+mod cluster_test;

@@ -3,7 +3,6 @@
 //! ```text
 //!  compaction ──► superseded values freed, a step at a time between writes
 //!             ──► a snapshot, if that halves what is on disk: the log before it is purged
-//!             ──► the write-behind home written anew, if it is mostly holes
 //!             ──► alarm taken back, if enough of the quota is free
 //! ```
 //!
@@ -94,7 +93,7 @@ impl Embedded {
     }
 
     /// Frees some of what compaction has passed. Whether there is more.
-    async fn sweep_step(&self) -> Result<bool, Error> {
+    pub(super) async fn sweep_step(&self) -> Result<bool, Error> {
         if self.published.state.load().is_swept() {
             return Ok(false);
         }
@@ -125,7 +124,7 @@ impl Embedded {
     /// Takes back the alarms that hold no longer.
     async fn clear_no_space(&self) -> Result<(), Error> {
         let state = self.published.state.load_full();
-        let leads = self.raft.is_leader();
+        let leads = self.is_leader();
         let membership = self.published.membership.load_full();
         let gone = |id| leads && membership.get_node(&id).is_none();
         let me = self.published.identity.member_id;

@@ -89,7 +89,7 @@ pub(super) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &Cancellat
                 Step::Nothing => continue,
                 Step::StandBack(_) => {
                     stands_back = true;
-                    store.published.space.stalls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    store.published.space.note_stall();
                     let busy_for = facts.busy_for.unwrap_or_default();
                     tracing::warn!(?busy_for, leads = facts.leads, "the log's disk stalls");
                     store.raft.runtime_config().elect(false);

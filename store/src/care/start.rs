@@ -11,6 +11,7 @@ use crate::embedded::Embedded;
 /// Starts the tasks that this member's settings ask for. They end when `stop` is cancelled, and
 /// hold the member only while they act.
 pub(crate) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &CancellationToken) {
+    store.published.space.configure(&store.config.care);
     reclaim::start(store, tasks, stop);
     auto_compaction::start(store, tasks, stop);
     checks::start(store, tasks, stop);

@@ -47,7 +47,9 @@ async fn run(store: &dyn Store, seed: u64) {
     while told.len() < model.events_from(1).len() {
         match all.items.recv().await.expect("the watch goes on") {
             WatchItem::Events { events, .. } => {
-                told.extend(events.iter().map(|event| (event.event_type, event.kv.clone())));
+                told.extend(
+                    events.iter().map(|event| (event.event_type, KeyValue::clone(&event.kv))),
+                );
             }
             WatchItem::Progress { .. } => {}
             WatchItem::Compacted { .. } => return, // It was still behind when history was forgotten.
@@ -67,7 +69,9 @@ async fn resume(store: &dyn Store, model: &Model, seed: u64) {
     while told.len() < expected.len() {
         match watcher.items.recv().await.expect("the watch goes on") {
             WatchItem::Events { events, .. } => {
-                told.extend(events.iter().map(|event| (event.event_type, event.kv.clone())));
+                told.extend(
+                    events.iter().map(|event| (event.event_type, KeyValue::clone(&event.kv))),
+                );
             }
             WatchItem::Progress { .. } => {}
             WatchItem::Compacted { compact_revision } => panic!("compacted at {compact_revision}"),

@@ -8,7 +8,7 @@ async fn watch(store: &dyn Store, range: KeyRange, start_revision: i64) -> Watch
     store.watch(request).await.expect("a watch is accepted")
 }
 
-async fn next(watcher: &mut Watcher) -> (i64, std::sync::Arc<[std::sync::Arc<Event>]>) {
+async fn next(watcher: &mut Watcher) -> (i64, std::sync::Arc<[Event]>) {
     loop {
         match watcher.items.recv().await.expect("the watch goes on") {
             WatchItem::Events { revision, events } => return (revision, events),
@@ -89,7 +89,7 @@ pub async fn events_carry_the_whole_key(store: &dyn Store) {
         version: 2,
         lease: 9,
     };
-    assert_eq!(events[0].kv, expected);
+    assert_eq!(*events[0].kv, expected);
 }
 
 pub async fn a_delete_carries_key_and_revision_alone(store: &dyn Store) {
@@ -98,7 +98,7 @@ pub async fn a_delete_carries_key_and_revision_alone(store: &dyn Store) {
     delete(store, single("a")).await; // 3
     let (_, events) = next(&mut watcher).await;
     let expected = KeyValue { key: "a".into(), mod_revision: 3, ..KeyValue::default() };
-    assert_eq!((events[0].event_type, &events[0].kv), (EventType::Delete, &expected));
+    assert_eq!((events[0].event_type, &*events[0].kv), (EventType::Delete, &expected));
 }
 
 pub async fn the_previous_value_is_the_one_before(store: &dyn Store) {

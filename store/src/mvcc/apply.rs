@@ -116,7 +116,7 @@ impl<'a> Batch<'a> {
 
     fn put_checked(&mut self, request: PutRequest) -> PutResponse {
         let revision = self.next_revision();
-        let previous = self.state.get(&request.key).map(|kv| KeyValue::clone(kv));
+        let previous = self.state.get(&request.key).cloned();
         let previous_revision = match &previous {
             Some(kv) => kv.mod_revision,
             None => self.state.dead.remove(&request.key).unwrap_or(0),
@@ -125,7 +125,7 @@ impl<'a> Batch<'a> {
             Some(kv) => (kv.create_revision, kv.version + 1, kv.lease),
             None => (revision, 1, 0),
         };
-        let kv = KeyValue {
+        let kv = Arc::new(KeyValue {
             value: match &previous {
                 Some(kv) if request.ignore_value => kv.value.clone(),
                 _ => request.value,
@@ -136,12 +136,12 @@ impl<'a> Batch<'a> {
             create_revision,
             mod_revision: revision,
             version,
-        };
+        });
         self.move_lease(&kv.key, old_lease, kv.lease);
-        self.state.replace_live(kv.clone());
-        let prev_kv = previous.clone().filter(|_| request.prev_kv);
+        self.state.replace_live(Arc::clone(&kv));
+        let prev_kv = previous.as_deref().filter(|_| request.prev_kv).cloned();
         let event = Event { event_type: EventType::Put, kv, prev_kv: previous };
-        self.changes.push(Change { event: Arc::new(event), previous_revision });
+        self.changes.push(Change { event, previous_revision });
         PutResponse { header: self.header(), prev_kv }
     }
 
@@ -167,13 +167,12 @@ impl<'a> Batch<'a> {
         let revision = self.next_revision();
         let Some(previous) = self.state.remove_live(key) else { return };
         self.state.dead.insert(previous.key.clone(), revision);
-        let kv =
-            KeyValue { key: previous.key.clone(), mod_revision: revision, ..KeyValue::default() };
+        let key = previous.key.clone();
+        let kv = Arc::new(KeyValue { key, mod_revision: revision, ..KeyValue::default() });
         let previous_revision = previous.mod_revision;
-        let previous = Some(Arc::unwrap_or_clone(previous));
-        let prev_kv = value_before(revision, previous, &self.changes);
+        let prev_kv = value_before(revision, Some(previous), &self.changes);
         let event = Event { event_type: EventType::Delete, kv, prev_kv };
-        self.changes.push(Change { event: Arc::new(event), previous_revision });
+        self.changes.push(Change { event, previous_revision });
     }
 
     pub(super) fn compact(&mut self, revision: i64) -> Result<Header, Error> {
@@ -209,9 +208,9 @@ impl<'a> Batch<'a> {
 }
 
 impl State {
-    pub(super) fn replace_live(&mut self, kv: KeyValue) {
+    pub(super) fn replace_live(&mut self, kv: Arc<KeyValue>) {
         self.live_bytes += (kv.key.len() + kv.value.len()) as u64;
-        if let Some(old) = self.live.insert(kv.key.clone(), Arc::new(kv)) {
+        if let Some(old) = self.live.insert(kv.key.clone(), kv) {
             self.live_bytes -= (old.key.len() + old.value.len()) as u64;
         }
     }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::command::{Command, Envelope};
+use crate::alarm::{Alarm, AlarmKind};
+use crate::command::{Command, Envelope, LeaseCheckpoint};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::types::*;
@@ -19,11 +20,20 @@ struct Model {
     worlds: Vec<World>,
     compacted: i64,
     leases: BTreeSet<i64>,
+    /// What leases had left at their last checkpoint, where that is not all.
+    remaining: BTreeMap<i64, i64>,
+    alarms: BTreeSet<Alarm>,
 }
 
 impl Model {
     fn new() -> Self {
-        Self { worlds: vec![World::new()], compacted: -1, leases: BTreeSet::new() }
+        Self {
+            worlds: vec![World::new()],
+            compacted: -1,
+            leases: BTreeSet::new(),
+            remaining: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+        }
     }
 
     fn revision(&self) -> i64 {
@@ -79,8 +89,23 @@ impl Model {
         Some(changed)
     }
 
+    /// Whether some member's alarm forbids the command.
+    fn forbidden(&self, command: &Command) -> bool {
+        let raised = |kind| self.alarms.iter().any(|alarm| alarm.kind == kind);
+        let takes_space = match command {
+            Command::Put(_) | Command::LeaseGrant { .. } => true,
+            Command::Txn(txn) => puts(&txn.success),
+            _ => false,
+        };
+        let aside = matches!(command, Command::Alarm { .. } | Command::LeaseCheckpoint(_));
+        (raised(AlarmKind::NoSpace) && takes_space) || (raised(AlarmKind::Corrupt) && !aside)
+    }
+
     /// Applies a command; `false` if it must be refused.
     fn apply(&mut self, command: &Command) -> bool {
+        if self.forbidden(command) {
+            return false;
+        }
         let revision = self.revision() + 1;
         let mut world = self.at(self.revision()).clone();
         let mut changed = false;
@@ -106,16 +131,21 @@ impl Model {
                 self.compacted = *revision;
             }
             Command::LeaseGrant { id, .. } => return self.leases.insert(*id),
-            Command::Alarm { .. }
-            | Command::Auth(_)
-            | Command::LeaseCheckpoint(_)
-            | Command::Downgrade { .. } => {
-                unreachable!("not generated")
+            Command::Alarm { raise: true, alarm } => _ = self.alarms.insert(*alarm),
+            Command::Alarm { raise: false, alarm } => _ = self.alarms.remove(alarm),
+            Command::LeaseCheckpoint(checkpoints) => {
+                for checkpoint in checkpoints {
+                    if self.leases.contains(&checkpoint.id) {
+                        self.remaining.insert(checkpoint.id, checkpoint.remaining_ttl);
+                    }
+                }
             }
+            Command::Auth(_) | Command::Downgrade { .. } => unreachable!("not generated"),
             Command::LeaseRevoke { id } => {
                 if !self.leases.remove(id) {
                     return false;
                 }
+                self.remaining.remove(id);
                 changed = Self::remove(&mut world, |kv| kv.lease == *id);
             }
         }
@@ -124,6 +154,30 @@ impl Model {
         }
         true
     }
+}
+
+/// Whether any operation puts.
+fn puts(ops: &[RequestOp]) -> bool {
+    ops.iter().any(|op| match op {
+        RequestOp::Put(_) => true,
+        RequestOp::Txn(nested) => puts(&nested.success),
+        RequestOp::DeleteRange(_) | RequestOp::Range(_) => false,
+    })
+}
+
+fn alarm() -> impl Strategy<Value = Command> {
+    let kind = prop_oneof![Just(AlarmKind::NoSpace), Just(AlarmKind::Corrupt)];
+    // Mostly taken back, so that histories go on.
+    (prop::bool::weighted(0.3), kind, 1..3u64).prop_map(|(raise, kind, member_id)| Command::Alarm {
+        raise,
+        alarm: Alarm { kind, member_id },
+    })
+}
+
+fn checkpoints() -> impl Strategy<Value = Command> {
+    let checkpoint =
+        (1..4i64, 0..=10i64).prop_map(|(id, remaining_ttl)| LeaseCheckpoint { id, remaining_ttl });
+    prop::collection::vec(checkpoint, 0..3).prop_map(Command::LeaseCheckpoint)
 }
 
 fn key() -> impl Strategy<Value = Bytes> {
@@ -173,6 +227,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (0..40i64).prop_map(|revision| Command::Compact { revision }),
         1 => (1..4i64).prop_map(|id| Command::LeaseGrant { id, ttl: 10 }),
         1 => (1..4i64).prop_map(|id| Command::LeaseRevoke { id }),
+        1 => checkpoints(),
+        1 => alarm(),
     ]
 }
 
@@ -206,6 +262,20 @@ fn agrees(state: &State, model: &Model, ranges: &[KeyRange]) {
         assert_eq!(held.iter().cloned().collect::<Vec<_>>(), expected);
     }
     assert_eq!(state.leases().count(), model.leases.len());
+    for (id, lease) in state.leases() {
+        assert_eq!(lease.remaining_ttl, model.remaining.get(&id).copied().unwrap_or(0));
+    }
+    let alarms: Vec<Alarm> = state.side.alarms.iter().collect();
+    assert_eq!(alarms, model.alarms.iter().copied().collect::<Vec<_>>());
+    invariant_sizes_are_those_of_what_is_kept(state);
+}
+
+fn invariant_sizes_are_those_of_what_is_kept(state: &State) {
+    let size = |kv: &KeyValue| (kv.key.len() + kv.value.len()) as u64;
+    let live: u64 = state.live.values().map(|kv| size(kv)).sum();
+    let events = state.history.values().flat_map(|changes| changes.events.iter());
+    let superseded: u64 = events.filter_map(|event| event.prev_kv.as_deref()).map(size).sum();
+    assert_eq!((state.live_bytes, state.superseded_bytes), (live, superseded));
 }
 
 /// History tells exactly the differences between consecutive worlds: a key's first change in a
@@ -228,11 +298,11 @@ fn changes_agree(state: &State, model: &Model, first: i64) {
         for event in events.iter() {
             assert_eq!(event.kv.mod_revision, revision);
             let put = event.event_type == EventType::Put;
-            let after = put.then(|| event.kv.clone());
+            let after = put.then(|| KeyValue::clone(&event.kv));
             found
                 .entry(event.kv.key.clone())
                 .and_modify(|change| change.0 = after.clone())
-                .or_insert((after, event.prev_kv.clone()));
+                .or_insert((after, event.prev_kv.as_deref().cloned()));
         }
         found.retain(|key, change| {
             let went = change.0.is_none() && !old.contains_key(key);
@@ -246,12 +316,16 @@ fn changes_agree(state: &State, model: &Model, first: i64) {
 /// Takes a state apart and puts it together, as snapshots do.
 fn rebuilt(state: &State) -> State {
     let mut rebuild = Rebuild::new(state.revision, state.compacted, Side::clone(&state.side));
-    state.leases().for_each(|(id, lease)| rebuild.lease(id, lease.ttl));
+    for (id, lease) in state.leases() {
+        rebuild.lease_with_remaining(id, lease.ttl, lease.remaining_ttl);
+    }
     state.base().for_each(|kv| rebuild.base(kv));
     for (revision, changes) in state.changes_from(state.compacted.max(0)) {
         let events = changes.events.iter();
-        rebuild
-            .changes(revision, events.map(|event| (event.event_type, event.kv.clone())).collect());
+        rebuild.changes(
+            revision,
+            events.map(|event| (event.event_type, KeyValue::clone(&event.kv))).collect(),
+        );
     }
     rebuild.finish()
 }

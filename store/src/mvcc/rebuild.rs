@@ -17,7 +17,9 @@ impl State {
 
     /// Every key as it was at the compact revision.
     pub fn base(&self) -> impl Iterator<Item = KeyValue> {
-        self.at(&EVERYTHING, self.base_revision())
+        // At revision 1 there is nothing, however much there is to look at.
+        let base = self.base_revision();
+        (base > 1).then(|| self.at(&EVERYTHING, base)).into_iter().flatten()
     }
 }
 
@@ -36,10 +38,6 @@ impl Rebuild {
         Self { state: State { revision, compacted, side, ..State::default() } }
     }
 
-    pub fn lease(&mut self, id: i64, ttl: i64) {
-        self.state.leases.insert(id, Arc::new(Lease { ttl, ..Lease::default() }));
-    }
-
     /// A lease of which `remaining_ttl` seconds were left at its last checkpoint.
     pub fn lease_with_remaining(&mut self, id: i64, ttl: i64, remaining_ttl: i64) {
         let lease = Lease { ttl, remaining_ttl, ..Lease::default() };
@@ -48,7 +46,7 @@ impl Rebuild {
 
     /// A key as it was at the compact revision. A later call for the same key counts.
     pub fn base(&mut self, kv: KeyValue) {
-        self.state.replace_live(kv);
+        self.state.replace_live(Arc::new(kv));
     }
 
     /// A key that was gone at the compact revision, whatever was said of it before.
@@ -62,11 +60,12 @@ impl Rebuild {
         let in_base = revision <= self.state.compacted;
         let mut changes = Vec::with_capacity(events.len());
         for (event_type, kv) in events {
+            let kv = Arc::new(kv);
             let change = match in_base {
-                true => Change {
-                    event: Arc::new(Event { event_type, kv, prev_kv: None }),
-                    previous_revision: 0,
-                },
+                true => {
+                    let event = Event { event_type, kv, prev_kv: None };
+                    Change { event, previous_revision: 0 }
+                }
                 false => self.replay(revision, event_type, kv, &changes),
             };
             changes.push(change);
@@ -78,14 +77,14 @@ impl Rebuild {
         &mut self,
         revision: i64,
         event_type: EventType,
-        kv: KeyValue,
+        kv: Arc<KeyValue>,
         changes: &[Change],
     ) -> Change {
         let state = &mut self.state;
-        let previous = state.get(&kv.key).map(|kv| KeyValue::clone(kv));
+        let previous = state.get(&kv.key).cloned();
         let tombstone = state.dead.remove(&kv.key);
         match event_type {
-            EventType::Put => state.replace_live(kv.clone()),
+            EventType::Put => state.replace_live(Arc::clone(&kv)),
             EventType::Delete => {
                 state.remove_live(&kv.key);
                 state.dead.insert(kv.key.clone(), revision);
@@ -96,7 +95,7 @@ impl Rebuild {
             None => tombstone.unwrap_or(0),
         };
         let prev_kv = value_before(revision, previous, changes);
-        Change { event: Arc::new(Event { event_type, kv, prev_kv }), previous_revision }
+        Change { event: Event { event_type, kv, prev_kv }, previous_revision }
     }
 
     /// The finished state. Keys are attached to their leases here.

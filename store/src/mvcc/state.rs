@@ -34,7 +34,7 @@ pub struct Lease {
 /// One change, with the revision of the change of the same key before it.
 #[derive(Clone, Debug)]
 pub struct Change {
-    pub event: Arc<Event>,
+    pub event: Event,
     /// 0 if nothing is known before it: the key is new, or compaction forgot.
     pub previous_revision: i64,
 }
@@ -43,9 +43,9 @@ pub struct Change {
 /// the key changed in this revision before.
 pub(super) fn value_before(
     revision: i64,
-    current: Option<KeyValue>,
+    current: Option<Arc<KeyValue>>,
     changes: &[Change],
-) -> Option<KeyValue> {
+) -> Option<Arc<KeyValue>> {
     let current = current?;
     if current.mod_revision < revision {
         return Some(current);
@@ -56,38 +56,63 @@ pub(super) fn value_before(
 
 /// All changes of one revision. Few transactions change a key more than once; its first change then
 /// leads back to what stood before.
+///
+/// There is one of these for every revision since the last compaction, nearly always of one change,
+/// so that case is kept small: values are shared with the live keys, and nothing else is allocated.
 #[derive(Debug)]
 pub struct Changes {
-    pub events: Arc<[Arc<Event>]>,
+    pub events: Arc<[Event]>,
+    /// Of the first change.
+    previous: i64,
+    rest: Option<Box<Rest>>,
+}
+
+/// What more than one change need.
+#[derive(Debug)]
+struct Rest {
+    /// Of every change, the first included.
     previous: Box<[i64]>,
     /// Positions in `events` sorted by key; empty when a linear search is as good.
     by_key: Box<[u32]>,
 }
 
+impl Rest {
+    fn new(changes: &[Change]) -> Self {
+        let previous = changes.iter().map(|change| change.previous_revision).collect();
+        let mut by_key = Vec::new();
+        if changes.len() > LINEAR_SEARCH_LIMIT {
+            by_key.extend(0..changes.len() as u32);
+            let key = |at: &u32| &changes[*at as usize].event.kv.key;
+            // Stable: the first of a key's changes stays first.
+            by_key.sort_by(|a, b| key(a).cmp(key(b)));
+        }
+        Self { previous, by_key: by_key.into() }
+    }
+}
+
 impl Changes {
     pub fn new(changes: Vec<Change>) -> Self {
-        let previous = changes.iter().map(|change| change.previous_revision).collect();
-        let events: Arc<[Arc<Event>]> = changes.into_iter().map(|change| change.event).collect();
-        let mut by_key = Vec::new();
-        if events.len() > LINEAR_SEARCH_LIMIT {
-            by_key.extend(0..events.len() as u32);
-            // Stable: the first of a key's changes stays first.
-            by_key.sort_by(|a, b| events[*a as usize].kv.key.cmp(&events[*b as usize].kv.key));
-        }
-        Self { events, previous, by_key: by_key.into() }
+        let previous = changes.first().map_or(0, |change| change.previous_revision);
+        let rest = (changes.len() > 1).then(|| Box::new(Rest::new(&changes)));
+        let events = changes.into_iter().map(|change| change.event).collect();
+        Self { events, previous, rest }
     }
 
     /// The first change of `key`, and the revision of the one before it.
-    pub fn of(&self, key: &[u8]) -> Option<(&Arc<Event>, i64)> {
-        let position = if self.by_key.is_empty() {
+    pub fn of(&self, key: &[u8]) -> Option<(&Event, i64)> {
+        let Some(rest) = &self.rest else {
+            let event = self.events.first().filter(|event| event.kv.key == key)?;
+            return Some((event, self.previous));
+        };
+        let position = if rest.by_key.is_empty() {
             self.events.iter().position(|event| event.kv.key == key)?
         } else {
             let key_at = |at: &u32| self.events[*at as usize].kv.key.as_ref();
-            let found = self.by_key.partition_point(|at| key_at(at) < key);
-            let at = self.by_key.get(found).filter(|at| key_at(at) == key)?;
+            let found = rest.by_key.partition_point(|at| key_at(at) < key);
+            let at = rest.by_key.get(found).filter(|at| key_at(at) == key)?;
             *at as usize
         };
-        Some((&self.events[position], self.previous[position]))
+        Some((&self.events[position], rest.previous[position]))
     }
 
     /// Bytes of the keys and values that these changes replaced, which nothing else keeps.
@@ -99,8 +124,8 @@ impl Changes {
     /// The same changes without the values they replaced, as a watch from the compact revision
     /// shows them.
     pub fn without_previous(&self) -> Self {
-        let strip = |event: &Arc<Event>| Change {
-            event: Arc::new(Event { prev_kv: None, ..Event::clone(event) }),
+        let strip = |event: &Event| Change {
+            event: Event { prev_kv: None, ..event.clone() },
             previous_revision: 0,
         };
         Self::new(self.events.iter().map(strip).collect())
@@ -150,6 +175,12 @@ impl Default for State {
             side: Arc::default(),
         }
     }
+}
+
+/// Where to go on looking for a key at `revision`, which has `kv` later: at its latest change, or,
+/// when all of this generation is later, at its creation.
+fn back_to(kv: &KeyValue, revision: i64) -> i64 {
+    if kv.create_revision > revision { kv.create_revision } else { kv.mod_revision }
 }
 
 /// Bounds of an ordered map's range.
@@ -213,7 +244,7 @@ impl State {
                     if kv.mod_revision <= revision {
                         return Some(KeyValue::clone(kv));
                     }
-                    self.walk_back(&kv.key, kv.mod_revision, revision)
+                    self.walk_back(&kv.key, back_to(kv, revision), revision)
                 } else {
                     let (key, tombstone) = dead.next()?;
                     (*tombstone > revision)
@@ -232,9 +263,9 @@ impl State {
         loop {
             let (event, previous) = self.history.get(&changed)?.of(key)?;
             if previous <= revision {
-                return event.prev_kv.clone();
+                return event.prev_kv.as_deref().cloned();
             }
-            changed = previous;
+            changed = event.prev_kv.as_ref().map_or(previous, |kv| back_to(kv, revision));
         }
     }
 
@@ -249,6 +280,11 @@ impl State {
 
     pub fn leases(&self) -> impl Iterator<Item = (i64, &Arc<Lease>)> {
         self.leases.iter().map(|(id, lease)| (*id, lease))
+    }
+
+    /// Number of what a snapshot holds: live keys, and revisions since the last compaction.
+    pub fn entry_count(&self) -> usize {
+        self.live.len() + self.history.len()
     }
 
     /// Number of live keys.

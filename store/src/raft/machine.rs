@@ -22,12 +22,12 @@ use crate::published::Published;
 use crate::reply::Reply;
 use crate::snapshot::{self, Home, Image};
 
-/// A snapshot is due when this many entries, or as many as there are keys if those are more, were
-/// applied since the last. They stay in memory until then.
+/// A snapshot is due when this many entries, or as many as the last one held if those are more, were
+/// applied since. So they cost no more than the log does, also while nothing is compacted. They stay in memory until then.
 const SNAPSHOT_ENTRIES: u64 = 20_000;
 
-/// A snapshot is due when entries of this many bytes, or as many as the state has if those are
-/// more, were applied since the last: so snapshots never write more than the WAL does.
+/// A snapshot is due when entries of this many bytes, or as many as the last one had if those are
+/// more, were applied since: so snapshots never write more than the WAL does.
 const SNAPSHOT_BYTES: u64 = 32 << 20;
 
 /// Entries applied before their effect is published. Bounds the wait of the first of a long queue.
@@ -45,6 +45,8 @@ pub struct StateMachine {
     /// The last snapshot, durable where there is a home.
     snapshot: Arc<Mutex<Option<Kept>>>,
     since_snapshot: Volume,
+    /// What the state held then.
+    at_snapshot: Volume,
 }
 
 /// What a state machine starts from.
@@ -64,6 +66,17 @@ type Kept = (SnapshotMeta, Image);
 struct Volume {
     entries: u64,
     bytes: u64,
+}
+
+impl Volume {
+    /// What a snapshot of `state` would write.
+    fn of(state: &State) -> Self {
+        Self { entries: state.entry_count() as u64, bytes: state.size() }
+    }
+
+    fn least(&self, other: &Self) -> Self {
+        Self { entries: self.entries.min(other.entries), bytes: self.bytes.min(other.bytes) }
+    }
 }
 
 fn keep(kept: &Mutex<Option<Kept>>, meta: SnapshotMeta, image: Image) {
@@ -112,6 +125,7 @@ impl StateMachine {
         state: State,
         home: Option<Home>,
     ) -> Self {
+        let at_snapshot = Volume::of(&state);
         Self {
             machine: Machine::new(identity, state),
             published,
@@ -120,6 +134,7 @@ impl StateMachine {
             home,
             snapshot: Arc::default(),
             since_snapshot: Volume::default(),
+            at_snapshot,
         }
     }
 
@@ -154,10 +169,15 @@ impl StateMachine {
     /// Asks for a snapshot when enough was applied since the last.
     fn note_volume(&mut self) {
         let state = self.machine.state();
-        let due = self.since_snapshot.entries >= SNAPSHOT_ENTRIES.max(state.key_count() as u64)
-            || self.since_snapshot.bytes >= SNAPSHOT_BYTES.max(state.size());
+        let now = Volume::of(state);
+        let held = self.at_snapshot.least(&now);
+        let set = self.published.space.snapshot_count();
+        let entries = set.unwrap_or(SNAPSHOT_ENTRIES.max(held.entries));
+        let due = self.since_snapshot.entries >= entries
+            || self.since_snapshot.bytes >= SNAPSHOT_BYTES.max(held.bytes);
         if due {
             self.since_snapshot = Volume::default();
+            self.at_snapshot = now;
             self.published.snapshot_due.notify_one();
         }
     }
@@ -230,7 +250,10 @@ impl StateMachine {
             | Command::Auth(_)
             | Command::Downgrade { .. } => None,
         };
+        let (began, what) = (std::time::Instant::now(), command.name());
         let Applied { reply, changes } = self.machine.apply(term, command);
+        let index = self.last_applied.as_ref().map_or(0, |last| last.index) + 1;
+        self.published.space.note_apply(began.elapsed(), index, what);
         if let Some(changes) = changes {
             pending.changes.push((self.machine.state().revision, changes));
         }

@@ -1,5 +1,7 @@
 //! The store's types to messages on the wire and back: the mirror of the server's conversions.
 
+use std::sync::Arc;
+
 use store_proto::etcdserverpb as pb;
 use store_proto::mvccpb;
 
@@ -181,5 +183,6 @@ pub(super) fn event(event: mvccpb::Event) -> Result<Event, Error> {
         mvccpb::event::EventType::Delete => EventType::Delete,
     };
     let kv = event.kv.map(key_value).ok_or_else(|| malformed("an event's key"))?;
-    Ok(Event { event_type, kv, prev_kv: event.prev_kv.map(key_value) })
+    let prev_kv = event.prev_kv.map(key_value).map(Arc::new);
+    Ok(Event { event_type, kv: Arc::new(kv), prev_kv })
 }

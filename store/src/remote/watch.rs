@@ -118,7 +118,7 @@ fn items(answer: pb::WatchResponse) -> Result<Vec<WatchItem>, Error> {
     let events = answer
         .events
         .into_iter()
-        .map(|event| convert::event(event).map(Arc::new))
+        .map(convert::event)
         .collect::<Result<Vec<_>, _>>()?;
     Ok(events
         .chunk_by(|a, b| a.kv.mod_revision == b.kv.mod_revision)

@@ -247,6 +247,7 @@ pub(super) fn event(event: &Event, with_prev_kv: bool) -> mvccpb::Event {
         EventType::Put => mvccpb::event::EventType::Put,
         EventType::Delete => mvccpb::event::EventType::Delete,
     };
-    let prev_kv = if with_prev_kv { event.prev_kv.clone().map(key_value) } else { None };
-    mvccpb::Event { r#type: event_type.into(), kv: Some(key_value(event.kv.clone())), prev_kv }
+    let prev_kv = event.prev_kv.as_deref().filter(|_| with_prev_kv).cloned().map(key_value);
+    let kv = Some(key_value(KeyValue::clone(&event.kv)));
+    mvccpb::Event { r#type: event_type.into(), kv, prev_kv }
 }

@@ -102,7 +102,7 @@ pub(crate) fn put_base(out: &mut Vec<u8>, kv: &KeyValue) {
     put_kv(out, kv);
 }
 
-pub(crate) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[std::sync::Arc<Event>]) {
+pub(crate) fn put_changes(out: &mut Vec<u8>, revision: i64, events: &[Event]) {
     out.put_u8(3);
     out.put_i64_le(revision);
     out.put_u32_le(u32::try_from(events.len()).expect("one revision changes fewer than 2^32 keys"));

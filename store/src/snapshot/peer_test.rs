@@ -159,7 +159,8 @@ async fn world(store: &dyn Store, first: i64) -> World {
     loop {
         match watch.items.recv().await.expect("the watch goes on") {
             WatchItem::Events { revision: at, events } => {
-                let events = events.iter().map(|event| (event.event_type, event.kv.clone()));
+                let told = |event: &Event| (event.event_type, KeyValue::clone(&event.kv));
+                let events = events.iter().map(told);
                 changes.push((at, events.collect()));
                 if at >= revision {
                     break;

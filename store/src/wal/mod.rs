@@ -10,7 +10,7 @@
 //! the WAL has not synced. Any write or sync error is final: the writer takes no more, and the
 //! member fails.
 //!
-//! Files: `wal/<sequence>.wal`, preallocated. Each record carries a checksum of its header and one
+//! Files: `wal/<sequence>.wal`, preallocated, with zeros written ahead of the records. Each record carries a checksum of its header and one
 //! of its body, both salted with the segment's own random number and the record's offset, so that a
 //! left-over byte never validates, and the offset at which its group began. That offset tells a torn
 //! write from damage: see [`recovery`].

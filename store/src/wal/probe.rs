@@ -19,7 +19,7 @@ pub struct WalProbe {
 }
 
 impl WalProbe {
-    /// Opens a log in an empty directory.
+    /// Opens a log in an empty or missing directory.
     pub fn open(dir: &Path) -> Result<Self, WalError> {
         let options = Options {
             disk: OsDisk::shared(),

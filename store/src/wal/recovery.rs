@@ -86,6 +86,8 @@ pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
                 salt: read.header.salt,
                 offset: end.offset,
                 length: read.bytes.len(),
+                // As far as can be known: zeros look the same whether written or reserved.
+                written: end.offset,
             });
         }
     }

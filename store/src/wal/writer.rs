@@ -22,6 +22,12 @@ const QUEUE: usize = 1024;
 /// A group closes when it holds this many bytes: more would only add latency.
 const GROUP_BYTES: usize = 4 << 20;
 
+/// Zeros written ahead of a small group that reaches where the file was never written. Reserved
+/// space is only turned into data by the first write to it, for which the file system keeps a
+/// journal that every sync would have to wait for; so it is done for many groups at once. A group
+/// of this size pays for itself.
+const AHEAD_BYTES: usize = 128 << 10;
+
 /// Default size of a segment. Small enough that purging gives space back soon on a small machine.
 pub const SEGMENT_BYTES: usize = 16 << 20;
 
@@ -90,6 +96,8 @@ pub(super) struct Position {
     pub(super) salt: u64,
     pub(super) offset: usize,
     pub(super) length: usize,
+    /// Up to here the file was written, with records or with zeros.
+    pub(super) written: usize,
 }
 
 /// A handle to the writer. Clones share it; [`Wal::stop`] ends it.
@@ -303,13 +311,21 @@ impl Writer {
     /// Writes and syncs the buffer at the current position and moves on.
     fn write_buffer(&mut self) -> io::Result<()> {
         let position = self.position.as_mut().expect("a segment is open");
+        let size = self.buffer.len();
+        let end = position.offset + size;
+        if end > position.written {
+            if size < AHEAD_BYTES {
+                self.buffer.resize(size + AHEAD_BYTES.min(position.length - end), 0);
+            }
+            position.written = position.offset + self.buffer.len();
+        }
         position.file.write_at(&self.buffer, position.offset as u64)?;
         if self.options.fsync {
             let began = std::time::Instant::now();
             position.file.sync()?;
             self.sync_times.record(began.elapsed());
         }
-        position.offset += self.buffer.len();
+        position.offset = end;
         if self.buffer.capacity() > 2 * GROUP_BYTES {
             self.buffer = Vec::new();
         }
@@ -348,7 +364,8 @@ impl Writer {
         for record in &checkpoint {
             record::encode(record, header.salt, 0, segment::HEADER, &mut self.buffer);
         }
-        self.position = Some(Position { file, salt: header.salt, offset: 0, length });
+        let salt = header.salt;
+        self.position = Some(Position { file, salt, offset: 0, length, written: 0 });
         self.segments.push(SegmentInfo { sequence, last_index: None });
         self.count_bytes();
         self.write_buffer()

@@ -5,6 +5,7 @@
 //! So each watcher sees each revision once, in order.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::ArcSwap;
@@ -21,6 +22,25 @@ use crate::types::*;
 /// Registrations between two sweeps for watchers whose receiver is gone.
 const SWEEP_INTERVAL: usize = 256;
 
+/// Hashes ids, which this module hands out itself: nobody can choose them to collide.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // An odd factor spreads consecutive numbers over all bits.
+        self.0 = (self.0 ^ id).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
 /// Delivers the changes of one store.
 #[derive(Debug)]
 pub struct Hub {
@@ -34,7 +54,7 @@ struct Inner {
     /// The last revision handed to synced watchers.
     revision: i64,
     next_id: WatcherId,
-    watchers: HashMap<WatcherId, Entry>,
+    watchers: HashMap<WatcherId, Entry, BuildHasherDefault<IdHasher>>,
     index: Index,
     registrations: usize,
     closed: bool,
@@ -54,7 +74,7 @@ struct Entry {
 
 /// Events of one revision as a watch item, cut to `range`. `None` when nothing is in it.
 pub(super) fn item(range: &KeyRange, revision: i64, changes: &Changes) -> Option<WatchItem> {
-    let inside = |event: &&Arc<Event>| range.contains(&event.kv.key);
+    let inside = |event: &&Event| range.contains(&event.kv.key);
     let matching = changes.events.iter().filter(inside).count();
     let events = match matching {
         0 => return None,

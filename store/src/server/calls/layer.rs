@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -41,6 +42,8 @@ struct Shared {
     leaders: Leaders,
     /// Largest message, in bytes.
     limit: usize,
+    /// A call of one message that takes longer is logged.
+    slow: Duration,
 }
 
 impl CallLayer {
@@ -49,7 +52,8 @@ impl CallLayer {
         counts: Arc<CallCounts>,
         limit: usize,
     ) -> Self {
-        Self(Arc::new(Shared { counts, leaders: Leaders::new(store), limit }))
+        let slow = store.config.care.warning_unary_request_duration;
+        Self(Arc::new(Shared { counts, leaders: Leaders::new(store), limit, slow }))
     }
 
     /// Counts a call of the method with the index `at` as begun.
@@ -114,13 +118,22 @@ where
         let (counts, limit) = (Arc::clone(&shared.counts), shared.limit);
         let asked = |inner| Asked { inner, method: at, counts, frames: Frames::default(), limit };
         let answer = self.inner.call(request.map(|inner| Body::new(asked(inner))));
+        let (began, slow) = (Instant::now(), shared.slow);
         Box::pin(async move {
             let response = answer.await?;
+            note_slow(&METHODS[at], began.elapsed(), slow);
             // An answer without messages ends in its head.
             call.note_end(response.headers());
             let frames = Frames::default();
             Ok(response.map(|inner| Body::new(Answered { inner, call, frames, lost })))
         })
+    }
+}
+
+/// Logs a unary call that took long, as etcd does. Streams take as long as their clients like.
+fn note_slow(method: &Method, took: Duration, expected: Duration) {
+    if took > expected && !method.client_streams && !method.server_streams {
+        tracing::warn!(method = method.path, ?took, ?expected, "request took too long");
     }
 }
 

@@ -224,7 +224,7 @@ impl Observer {
             let (revision, events) = next_events(&mut watcher).await?;
             let put = events.iter().find(|event| event.event_type == EventType::Put);
             if let Some(event) = put {
-                return Ok((Header { revision, ..header }, event.kv.clone()));
+                return Ok((Header { revision, ..header }, KeyValue::clone(&event.kv)));
             }
         }
     }
@@ -238,7 +238,7 @@ impl Observer {
                 match event.event_type {
                     EventType::Delete => return Ok(()),
                     EventType::Put => {
-                        self.tell(Header { revision, ..start }, event.kv.clone()).await?;
+                        self.tell(Header { revision, ..start }, KeyValue::clone(&event.kv)).await?;
                     }
                 }
             }
@@ -256,7 +256,7 @@ impl Observer {
     }
 }
 
-type Events = std::sync::Arc<[std::sync::Arc<Event>]>;
+type Events = std::sync::Arc<[Event]>;
 
 async fn next_events(watcher: &mut crate::Watcher) -> Result<(i64, Events), Status> {
     loop {

@@ -67,6 +67,10 @@ fn keys(page: &mut Page, measures: &crate::care::Measures) {
         "Bytes of live keys in memory.",
         measures.size_in_use,
     );
+    let quota = measures.quota.map_or(-1, |quota| i64::try_from(quota).unwrap_or(i64::MAX));
+    page.gauge("etcd_server_quota_backend_bytes", "The quota in force, -1 for none.", quota);
+    let stalls = measures.disk_stalls;
+    page.counter("coracle_store_disk_stalls_total", "Stalls of the log's disk.", stalls);
     page.gauge("etcd_debugging_mvcc_keys_total", "Live keys.", measures.keys);
     let revision = measures.revision;
     page.gauge("etcd_debugging_mvcc_current_revision", "The current revision.", revision);
