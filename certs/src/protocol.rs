@@ -70,12 +70,12 @@ impl Protocol {
     /// `suites` allows and orders those of TLS 1.2, all when it is empty; those of TLS 1.3 are
     /// not configurable, as in Go.
     pub fn new(min: TlsVersion, max: Option<TlsVersion>, suites: &[String]) -> Result<Self, Error> {
-        let mut protocol = Self::default();
-        protocol.versions = [(TlsVersion::Tls13, &TLS13), (TlsVersion::Tls12, &TLS12)]
+        let versions = [(TlsVersion::Tls13, &TLS13), (TlsVersion::Tls12, &TLS12)]
             .into_iter()
             .filter(|(version, _)| *version >= min && max.is_none_or(|max| *version <= max))
             .map(|(_, version)| version)
             .collect();
+        let mut protocol = Self { versions, ..Self::default() };
         if suites.is_empty() {
             return Ok(protocol);
         }

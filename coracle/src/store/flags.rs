@@ -175,7 +175,11 @@ pub static SECTIONS: &[Section] = &[
             ),
             switch("pre-vote", "true", "Ask before an election whether it could be won"),
             value("max-learners", "1", "Greatest number of learners"),
-            value("auto-compaction-mode", "periodic", "`periodic` keeps a time, `revision` a count"),
+            value(
+                "auto-compaction-mode",
+                "periodic",
+                "`periodic` keeps a time, `revision` a count",
+            ),
             value(
                 "auto-compaction-retention",
                 "0",
@@ -183,7 +187,10 @@ pub static SECTIONS: &[Section] = &[
             ),
             refused(value("discovery", "", "Discovery URL (v2)"), NO_DISCOVERY),
             refused(value("discovery-proxy", "", "Proxy for discovery (v2)"), NO_DISCOVERY),
-            refused(value("discovery-fallback", "exit", "What to do without discovery"), NO_DISCOVERY),
+            refused(
+                value("discovery-fallback", "exit", "What to do without discovery"),
+                NO_DISCOVERY,
+            ),
             refused(value("discovery-token", "", "Token of the discovery"), NO_DISCOVERY),
             refused(value("discovery-endpoints", "", "Endpoints of the discovery"), NO_DISCOVERY),
             refused(value("discovery-dial-timeout", "2s", "For discovery"), NO_DISCOVERY),
@@ -209,7 +216,11 @@ pub static SECTIONS: &[Section] = &[
         flags: &[
             value("cert-file", "", "Certificate that clients see"),
             value("key-file", "", "Its key"),
-            value("trusted-ca-file", "", "Authorities that sign clients; asks them for certificates"),
+            value(
+                "trusted-ca-file",
+                "",
+                "Authorities that sign clients; asks them for certificates",
+            ),
             switch("client-cert-auth", "false", "Demand a client certificate"),
             value("client-crl-file", "", "List of revoked client certificates"),
             value("client-cert-allowed-hostname", "", "Take only certificates with these names"),
@@ -285,10 +296,7 @@ pub static SECTIONS: &[Section] = &[
             value("warning-apply-duration", "100ms", "Log writes that take longer to apply"),
             value("warning-unary-request-duration", "300ms", "Log requests that take longer"),
             refused(switch("enable-distributed-tracing", "false", "Export traces"), NO_TRACING),
-            refused(
-                value("distributed-tracing-address", "localhost:4317", "Where to"),
-                NO_TRACING,
-            ),
+            refused(value("distributed-tracing-address", "localhost:4317", "Where to"), NO_TRACING),
             refused(value("distributed-tracing-service-name", "etcd", "As which"), NO_TRACING),
             refused(value("distributed-tracing-instance-id", "", "Of which"), NO_TRACING),
             refused(value("distributed-tracing-sampling-rate", "0", "How often"), NO_TRACING),
@@ -301,7 +309,11 @@ pub static SECTIONS: &[Section] = &[
             value("corrupt-check-time", "0s", "Compare the members this often; 0 never"),
             switch("compact-hash-check-enabled", "false", "Compare the members after compactions"),
             value("compact-hash-check-time", "1m", "How often to do so"),
-            value("watch-progress-notify-interval", "10m", "How often idle watches hear of progress"),
+            value(
+                "watch-progress-notify-interval",
+                "10m",
+                "How often idle watches hear of progress",
+            ),
             switch("enable-lease-checkpoint", "false", "Keep what leases have left over elections"),
             switch(
                 "enable-lease-checkpoint-persist",
@@ -341,7 +353,11 @@ pub static SECTIONS: &[Section] = &[
     Section {
         title: "Unsafe",
         flags: &[
-            switch("force-new-cluster", "false", "Start as the only member with the data that is here"),
+            switch(
+                "force-new-cluster",
+                "false",
+                "Start as the only member with the data that is here",
+            ),
             switch("unsafe-no-fsync", "false", "Acknowledge before the disk has it: may lose data"),
         ],
     },

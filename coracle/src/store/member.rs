@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use store::Embedded;
 use store::auth::TokenSpec;
 use store::server::{self, ClientRoutes, ConnectionLimits, Security as Demand};
-use store::Embedded;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -241,7 +241,8 @@ impl Running {
             .with_origins(settings.listen.origins.clone());
         let routes = if settings.gateway { routes } else { routes.without_gateway() };
         let split = !sockets.http.is_empty();
-        let (main, kind) = if split { (routes.grpc(), "grpc") } else { (routes.all(), "grpc+http") };
+        let (main, kind) =
+            if split { (routes.grpc(), "grpc") } else { (routes.all(), "grpc+http") };
         for bound in sockets.clients {
             self.serve(main.clone(), bound, tls, limits, kind);
         }
@@ -265,7 +266,9 @@ impl Running {
         let Bound { listener, url, file } = bound;
         let demand = tls.of_clients(&url);
         match demand {
-            Demand::Tls(_) | Demand::Checked(..) => tracing::info!("serving {traffic} traffic securely on {url}"),
+            Demand::Tls(_) | Demand::Checked(..) => {
+                tracing::info!("serving {traffic} traffic securely on {url}")
+            }
             Demand::Plain => tracing::info!("serving {traffic} traffic without TLS on {url}"),
         }
         self.files.push(file);

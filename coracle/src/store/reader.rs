@@ -58,9 +58,8 @@ impl<'a> Reader<'a> {
 
     /// A Go duration, or an integer of nanoseconds in a file.
     pub fn duration(&self, name: &str, default: Duration) -> Result<Duration, SettingsError> {
-        let from_file = self.given(name).is_some_and(|given| {
-            matches!(given.origin, Origin::File { .. })
-        });
+        let from_file =
+            self.given(name).is_some_and(|given| matches!(given.origin, Origin::File { .. }));
         self.parse(name, default, "a duration such as 5m, 90s or 100ms is expected", |text| {
             match text.parse::<u64>() {
                 Ok(nanoseconds) if from_file => Some(Duration::from_nanos(nanoseconds)),

@@ -27,9 +27,10 @@ pub fn run(persona: Persona, arguments: Vec<OsString>) -> ExitCode {
             return exit::usage();
         }
     };
-    let settings = match sourced(raw).map_err(anyhow::Error::from).and_then(|raw| {
-        Settings::from(&raw, persona).map_err(anyhow::Error::from)
-    }) {
+    let settings = match sourced(raw)
+        .map_err(anyhow::Error::from)
+        .and_then(|raw| Settings::from(&raw, persona).map_err(anyhow::Error::from))
+    {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -75,10 +76,8 @@ fn sourced(raw: Raw) -> Result<Raw, SourceError> {
     let Some(path) = raw.config_file(&environment) else {
         return Ok(raw.with_environment(&environment));
     };
-    let text = std::fs::read_to_string(&path).map_err(|error| FileError::Unreadable {
-        path: path.clone(),
-        reason: error.to_string(),
-    })?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| FileError::Unreadable { path: path.clone(), reason: error.to_string() })?;
     raw.replaced_by_file(&path, &text, &environment)
 }
 

@@ -243,7 +243,12 @@ fn check_schemes(
     let sides = [
         ("client", "--cert-file, --key-file", &security.clients, clients.collect::<Vec<_>>()),
         ("metrics", "--cert-file, --key-file", &security.clients, listen.metrics.iter().collect()),
-        ("peer", "--peer-cert-file, --peer-key-file", &security.peers, listen.peers.iter().collect()),
+        (
+            "peer",
+            "--peer-cert-file, --peer-key-file",
+            &security.peers,
+            listen.peers.iter().collect(),
+        ),
     ];
     for (purpose, flags, side, urls) in sides {
         let has_identity = side.identity != Identity::None;
@@ -319,8 +324,7 @@ fn check_times(heartbeat: u64, election: u64) -> Result<(), SettingsError> {
 }
 
 fn limits(reader: &Reader<'_>) -> Result<Limits, SettingsError> {
-    let interval =
-        reader.duration("grpc-keepalive-interval", Duration::from_secs(2 * 60 * 60))?;
+    let interval = reader.duration("grpc-keepalive-interval", Duration::from_secs(2 * 60 * 60))?;
     let timeout = reader.duration("grpc-keepalive-timeout", Duration::from_secs(20))?;
     let pings = !interval.is_zero() && !timeout.is_zero();
     Ok(Limits {
@@ -395,8 +399,10 @@ impl Gates {
                 "CompactHashCheck" => gates.compact_hash_check = on,
                 "LeaseCheckpoint" => gates.lease_checkpoint = on,
                 "LeaseCheckpointPersist" => persist = on,
-                name @ ("StopGRPCServiceOnDefrag" | "TxnModeWriteWithSharedBuffer"
-                | "FastLeaseKeepAlive" | "PriorityRequest") => {
+                name @ ("StopGRPCServiceOnDefrag"
+                | "TxnModeWriteWithSharedBuffer"
+                | "FastLeaseKeepAlive"
+                | "PriorityRequest") => {
                     notes.push(format!("feature gate {name} has no effect in this store"));
                 }
                 "SetMemberLocalAddr" if !on => {}
@@ -417,8 +423,7 @@ impl Gates {
 
 fn users(reader: &Reader<'_>) -> Result<UserSettings, SettingsError> {
     let bcrypt_cost = reader.number("bcrypt-cost", 10)?;
-    if let (false, Some(given)) =
-        (BCRYPT_COSTS.contains(&bcrypt_cost), reader.given("bcrypt-cost"))
+    if let (false, Some(given)) = (BCRYPT_COSTS.contains(&bcrypt_cost), reader.given("bcrypt-cost"))
     {
         return Err(invalid(given, "4 to 31 is expected".to_owned()));
     }

@@ -92,7 +92,11 @@ fn refusals_name_the_value_and_the_flag() {
         (&["--peer-client-cert-auth"], "--peer-client-cert-auth needs --peer-trusted-ca-file"),
         (&["--peer-cert-allowed-cn=a"], "--peer-cert-allowed-cn needs --peer-trusted-ca-file"),
         (
-            &["--trusted-ca-file=c", "--client-cert-allowed-cn=a", "--client-cert-allowed-hostname=b"],
+            &[
+                "--trusted-ca-file=c",
+                "--client-cert-allowed-cn=a",
+                "--client-cert-allowed-hostname=b",
+            ],
             "mutually exclusive",
         ),
         (&["--tls-min-version=TLS1.1"], "TLS1.2 or TLS1.3 is expected"),
@@ -123,7 +127,8 @@ fn refusals_name_the_value_and_the_flag() {
 
 #[test]
 fn what_is_known_and_harmless_is_told() {
-    let notes = taken(&["--max-wals=3", "--backend-batch-limit=10", "--discovery-fallback=exit"]).notes;
+    let notes =
+        taken(&["--max-wals=3", "--backend-batch-limit=10", "--discovery-fallback=exit"]).notes;
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes.iter().all(|note| note.contains("has no effect")), "{notes:?}");
     let open = taken(&["--listen-client-urls=http://0.0.0.0:1"]).notes;
@@ -145,8 +150,12 @@ fn founders_are_checked_as_etcd_checks_them() {
     assert_eq!(founders(&["--name=a", "--initial-cluster", three]).expect("three").len(), 3);
     for (name, cluster, told) in [
         ("d", three, "couldn't find local name \"d\" in the initial cluster configuration"),
-        ("b", three, "--initial-cluster has b=http://10.0.0.2:2380 but missing from \
-                      --initial-advertise-peer-urls=http://10.0.0.1:2380"),
+        (
+            "b",
+            three,
+            "--initial-cluster has b=http://10.0.0.2:2380 but missing from \
+                      --initial-advertise-peer-urls=http://10.0.0.1:2380",
+        ),
         ("a", "a=http://10.0.0.1:2380,b=http://10.0.0.1:2380", "has duplicate url"),
         ("a", "a=10.0.0.1", "URL scheme must be"),
     ] {

@@ -104,9 +104,7 @@ pub fn arguments(arguments: &[String]) -> Result<Asked, SourceError> {
         let text = match (inline, flag.kind) {
             (Some(text), _) => text,
             (None, Kind::Switch) => "true".to_owned(),
-            (None, Kind::Value) => {
-                rest.next().ok_or(SourceError::NoValue(flag.name))?.clone()
-            }
+            (None, Kind::Value) => rest.next().ok_or(SourceError::NoValue(flag.name))?.clone(),
         };
         if flag.kind == Kind::Switch && flag.support != Support::Retired {
             let on = boolean(&text);
@@ -182,10 +180,7 @@ impl Raw {
         }
         for entry in config_file::read(path, text)? {
             let origin = Origin::File { path: path.to_owned(), line: entry.line };
-            raw.given.insert(
-                entry.flag.name,
-                Given { text: entry.text, origin, name: entry.key },
-            );
+            raw.given.insert(entry.flag.name, Given { text: entry.text, origin, name: entry.key });
         }
         Ok(raw)
     }
