@@ -32,9 +32,8 @@ use crate::raft::types::TypeConfig;
 use crate::snapshot::{self, Home, SnapshotFormat, SnapshotReader};
 use crate::wal::{SyncTimes, Wal};
 
-pub use leadership::Leadership;
 pub(crate) use leadership::Contact;
-pub(crate) use open::new_identity;
+pub use leadership::Leadership;
 
 /// A running member. Share it behind an [`Arc`]; stop it with [`Embedded::shutdown`].
 pub struct Embedded {
@@ -146,6 +145,7 @@ impl Embedded {
     }
 
     /// Bytes on disk, `None` for a member in memory.
+    #[cfg(test)]
     pub(crate) fn disk_bytes(&self) -> Option<u64> {
         let disk = self.disk.as_ref()?;
         let behind = disk.behind.get().map_or(0, Behind::bytes);

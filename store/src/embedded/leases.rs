@@ -42,12 +42,15 @@ impl Embedded {
         let deadline = start + self.request_timeout();
         while Instant::now() < deadline {
             // etcd waits this long for a leader, too.
-            let led = tokio::time::timeout(self.config.cluster.election_timeout, self.some_leader());
+            let led =
+                tokio::time::timeout(self.config.cluster.election_timeout, self.some_leader());
             let led = led.await.unwrap_or(Err(Error::NoLeader))?;
             let Leadership { leader: Some(leader), leads, .. } = led else { continue };
             let outcome = match &question {
                 Question::LeaseRenew(renew) if leads => self.renew_as_leader(renew.id).await,
-                Question::LeaseRemaining(lease) if leads => self.lease_remaining_here(lease.id).await,
+                Question::LeaseRemaining(lease) if leads => {
+                    self.lease_remaining_here(lease.id).await
+                }
                 question => {
                     let patience = self.config.cluster.election_timeout;
                     let answer = self.links.ask(leader, question.clone(), patience).await;

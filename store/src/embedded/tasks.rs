@@ -136,9 +136,14 @@ impl Embedded {
 
     /// Notes what the membership in force says of this member: whoever was in it and is not any
     /// more was removed. One that joins sees memberships from before its time.
-    pub(super) fn heed_membership(&self, effective: &StoredMembership, committed: &StoredMembership) {
+    pub(super) fn heed_membership(
+        &self,
+        effective: &StoredMembership,
+        committed: &StoredMembership,
+    ) {
         let me = self.published.identity.member_id;
-        let has_me = |membership: &StoredMembership| membership.membership().get_node(&me).is_some();
+        let has_me =
+            |membership: &StoredMembership| membership.membership().get_node(&me).is_some();
         if has_me(effective) || has_me(committed) {
             self.belonged.store(true, Ordering::Relaxed);
         } else if self.belonged.load(Ordering::Relaxed) {

@@ -22,6 +22,10 @@ use super::ids;
 /// How long one member may take to tell who is in the cluster.
 const ASK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the other founders may take to tell whether this one was born before. Most are not up
+/// yet.
+const BORN_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What a member does on its first start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -39,7 +43,11 @@ pub(crate) async fn plan(config: &Config, network: &dyn Network) -> Result<Plan,
     let refused = |reason| OpenError::Cluster { reason };
     check_initial(config).map_err(refused)?;
     match cluster.state {
-        InitialState::New => found(config).map_err(refused),
+        InitialState::New => {
+            let plan = found(config).map_err(refused)?;
+            refuse_second_birth(config, network, plan.identity).await?;
+            Ok(plan)
+        }
         InitialState::Existing => {
             let existing = ask_the_others(config, network).await?;
             join(config, existing).map_err(refused)
@@ -142,22 +150,53 @@ fn found(config: &Config) -> Result<Plan, String> {
     Ok(Plan { identity, founders: Some(founders) })
 }
 
+/// A member that was part of its cluster and has lost its data must not come back under its id: it
+/// would have forgotten what it voted for and what it acknowledged. Whoever of the others is up
+/// knows. As in etcd it is to be removed, and added anew.
+async fn refuse_second_birth(
+    config: &Config,
+    network: &dyn Network,
+    identity: Identity,
+) -> Result<(), OpenError> {
+    let others = config.cluster.initial.iter().filter(|member| member.name != config.name);
+    let asking =
+        others.flat_map(|other| &other.peer_urls).map(|url| ask(network, url, BORN_PATIENCE));
+    for answer in futures::future::join_all(asking).await.into_iter().flatten() {
+        let same =
+            |member: &pb::KnownMember| member.id == identity.member_id && !member.name.is_empty();
+        if answer.cluster_id == identity.cluster_id && answer.members.iter().any(same) {
+            let id = identity.member_id;
+            let reason = format!("member {id:x} has already been bootstrapped");
+            return Err(OpenError::Cluster { reason });
+        }
+    }
+    Ok(())
+}
+
+/// Asks whoever is at `url` who is in the cluster.
+async fn ask(
+    network: &dyn Network,
+    url: &String,
+    patience: Duration,
+) -> Result<pb::MembersAnswer, tonic::Status> {
+    let card = Card { cluster_id: 0, from: 0, to: 0, membership: 0 };
+    let peer = network.peer(std::slice::from_ref(url));
+    let asking = peer.ask(card, wire::question(Question::Members(pb::Members {})));
+    match tokio::time::timeout(patience, asking).await {
+        Ok(answer) => answer.and_then(|answer| expect_answer!(answer, Members)),
+        Err(_) => Err(tonic::Status::deadline_exceeded("the member is silent")),
+    }
+}
+
 /// Has the first of the other members that answers tell who is in the cluster.
 async fn ask_the_others(
     config: &Config,
     network: &dyn Network,
 ) -> Result<pb::MembersAnswer, OpenError> {
     let mut last = "no other member is named".to_owned();
-    let card = Card { cluster_id: 0, from: 0, to: 0, membership: 0 };
     for other in config.cluster.initial.iter().filter(|member| member.name != config.name) {
         for url in &other.peer_urls {
-            let peer = network.peer(std::slice::from_ref(url));
-            let asking = peer.ask(card, wire::question(Question::Members(pb::Members {})));
-            let answer = match tokio::time::timeout(ASK_PATIENCE, asking).await {
-                Ok(answer) => answer.and_then(|answer| expect_answer!(answer, Members)),
-                Err(_) => Err(tonic::Status::deadline_exceeded("the member is silent")),
-            };
-            match answer {
+            match ask(network, url, ASK_PATIENCE).await {
                 Ok(answer) if !answer.members.is_empty() => return Ok(answer),
                 Ok(_) => last = format!("{url} is in no cluster yet"),
                 Err(status) => last = format!("{url}: {}", status.message()),
@@ -206,9 +245,8 @@ fn join(config: &Config, existing: pb::MembersAnswer) -> Result<Plan, String> {
 }
 
 fn shown_known(members: &[pb::KnownMember]) -> String {
-    let members = members
-        .iter()
-        .map(|member| format!("({:x}, [{}])", member.id, member.peer_urls.join(" ")));
+    let members =
+        members.iter().map(|member| format!("({:x}, [{}])", member.id, member.peer_urls.join(" ")));
     members.collect::<Vec<_>>().join(", ")
 }
 

@@ -54,9 +54,7 @@ impl Embedded {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let heard = metrics.heartbeat.iter().flatten().filter(|(_, acked)| {
-            acked.is_some_and(|acked| {
-                openraft::Instant::elapsed(&*acked) <= patience
-            })
+            acked.is_some_and(|acked| openraft::Instant::elapsed(&*acked) <= patience)
         });
         let matched = metrics.replication.iter().flatten();
         Known {
@@ -100,11 +98,9 @@ impl Embedded {
         loop {
             let mut known = self.know();
             // What is in force now, which the metrics may not show yet.
-            let effective = self.raft.with_raft_state(|state| {
-                Arc::clone(state.membership_state.effective())
-            });
-            known.membership =
-                effective.await.map_err(|fatal| self.fail(fatal.to_string()))?;
+            let effective =
+                self.raft.with_raft_state(|state| Arc::clone(state.membership_state.effective()));
+            known.membership = effective.await.map_err(|fatal| self.fail(fatal.to_string()))?;
             let me = self.published.identity.member_id;
             let heard = known.heard.clone();
             let limits = Limits {

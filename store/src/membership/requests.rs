@@ -54,11 +54,7 @@ impl Embedded {
     }
 
     /// Gives a member other peer URLs.
-    pub async fn member_update(
-        &self,
-        id: u64,
-        peer_urls: &[String],
-    ) -> Result<Vec<Member>, Error> {
+    pub async fn member_update(&self, id: u64, peer_urls: &[String]) -> Result<Vec<Member>, Error> {
         let update = pb::UpdateMember { id, peer_urls: peer_urls.to_vec() };
         self.change_members(Change::Update(update)).await
     }
@@ -122,8 +118,15 @@ impl Embedded {
     async fn change_members(&self, change: Change) -> Result<Vec<Member>, Error> {
         self.check_running()?;
         let (start, stopping) = (Instant::now(), self.stopping());
+        let me = self.published.identity.member_id;
         let changing = async {
+            let leaves = change == Change::Remove(me);
             let index = self.change_members_somewhere(change).await?;
+            if leaves {
+                // Nobody sends it the end of its own removal.
+                let others = self.known_members().into_iter().filter(|member| member.id != me);
+                return Ok(others.collect());
+            }
             self.published.applied(index).await;
             Ok(self.known_members())
         };

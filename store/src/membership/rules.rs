@@ -193,16 +193,16 @@ mod tests {
     }
 
     fn node(id: u64, name: &str, joining: bool) -> MemberNode {
-        MemberNode {
-            name: name.into(),
-            peer_urls: vec![url(id)],
-            client_urls: Vec::new(),
-            joining,
-        }
+        MemberNode { name: name.into(), peer_urls: vec![url(id)], client_urls: Vec::new(), joining }
     }
 
     /// Voters 1.. of which the first `started` are; learners and joining members have their ids.
-    fn membership(voters: u64, started: u64, learner: Option<u64>, joins: Option<u64>) -> Membership {
+    fn membership(
+        voters: u64,
+        started: u64,
+        learner: Option<u64>,
+        joins: Option<u64>,
+    ) -> Membership {
         let name = |id| if id <= started { "started" } else { "" };
         let nodes = (1..=voters).map(|id| (id, node(id, name(id), false)));
         let nodes = nodes

@@ -93,6 +93,8 @@ async fn commands_of_every_kind_are_taken_by_every_member() {
     let mut cluster = TestCluster::in_memory(3).await;
     for member in 0..3 {
         let store = cluster.store(member);
+        // What the member before did last, alarms among it, is known here as well.
+        store.linearize().await.expect("the leader answers");
         let alarm = Alarm { kind: AlarmKind::NoSpace, member_id: 1 };
         let delete = DeleteRangeRequest { range: KeyRange::single("a"), prev_kv: true };
         let put = put("a", "1");
@@ -125,7 +127,8 @@ async fn commands_of_every_kind_are_taken_by_every_member() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_members_bear_two_losses_and_no_third() {
-    let mut cluster = TestCluster::in_memory(5).await;
+    let wires = Wires::Memory(Memory::default());
+    let mut cluster = TestCluster::start(5, wires, true).await;
     for _ in 0..2 {
         let leader = cluster.leader().await;
         cluster.kill(leader).await;

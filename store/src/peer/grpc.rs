@@ -150,7 +150,9 @@ impl Connector {
                     return Ok(TokioIo::new(connection));
                 }
                 Ok(Err(error)) => failure = io::Error::new(error.kind(), format!("{url}: {error}")),
-                Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{url}: silent")),
+                Err(_) => {
+                    failure = io::Error::new(io::ErrorKind::TimedOut, format!("{url}: silent"))
+                }
             }
             tracing::debug!(error = %failure, "peer not reached");
         }

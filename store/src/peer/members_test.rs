@@ -46,16 +46,14 @@ async fn one_member_grows_to_three_and_back() {
     cluster.store(0).put(put("a", "1")).await.expect("the put is taken");
     for count in 2..=3 {
         let number = join(&mut cluster, 0, false).await;
-        eventually("the new member votes", || {
-            (voters(cluster.store(0)) == count).then_some(())
-        })
-        .await;
+        eventually("the new member votes", || (voters(cluster.store(0)) == count).then_some(()))
+            .await;
         assert_eq!(get(cluster.store(number), "a").await.as_deref(), Some("1"));
         cluster.store(number).put(put("a", "1")).await.expect("the put is taken");
     }
-    // The first is removed, whether it leads or not, by another.
+    // The first removes itself, whether it leads or not; the second is removed by another.
     let (first, gone) = (cluster.id(0), cluster.store(0).clone());
-    let left = cluster.store(1).member_remove(first).await.expect("the member is removed");
+    let left = cluster.store(0).member_remove(first).await.expect("the member is removed");
     assert_eq!(left.len(), 2);
     assert!(failure(&gone).await.contains("permanently removed"));
     assert_eq!(gone.put(put("a", "2")).await, Err(Error::Stopped));
@@ -268,6 +266,17 @@ async fn joining_without_having_been_added_is_refused() {
     let Err(OpenError::Cluster { reason }) = refused else { panic!("{refused:?}") };
     assert!(reason.ends_with("member count is unequal"), "{reason}");
     cluster.members.truncate(1);
+    cluster.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_lost_its_data_is_not_born_again() {
+    let mut cluster = TestCluster::in_memory(3).await;
+    let lost = cluster.follower().await;
+    cluster.kill(lost).await;
+    let refused = cluster.open(lost).await;
+    let Err(OpenError::Cluster { reason }) = refused else { panic!("{refused:?}") };
+    assert!(reason.ends_with("has already been bootstrapped"), "{reason}");
     cluster.stop_all().await;
 }
 

@@ -97,11 +97,8 @@ impl Line {
     /// Resolves when this line no longer holds.
     fn broken(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut cuts = self.memory.lock().cuts.subscribe();
-        let line = Self {
-            memory: self.memory.clone(),
-            from: self.from.clone(),
-            to: self.to.clone(),
-        };
+        let line =
+            Self { memory: self.memory.clone(), from: self.from.clone(), to: self.to.clone() };
         async move {
             while line.reach().is_ok() {
                 if cuts.changed().await.is_err() {

@@ -40,7 +40,6 @@ pub(crate) use card::{Card, REMOVED};
 pub(crate) use forward::{Forwarder, Outcome};
 pub(crate) use grpc::Sockets;
 pub(crate) use links::{Link, Links};
-pub(crate) use network::{Network, Peer, Responses};
+pub(crate) use network::{Network, Responses};
 pub(crate) use pieces::send as send_snapshot;
-pub(crate) use reception::Reception;
 pub(crate) use service::router;

@@ -11,7 +11,11 @@ use super::testing::{TestCluster, Wires, client_tls};
 use super::wire;
 use crate::ClientTls;
 
-async fn ask(cluster: &TestCluster, tls: Option<ClientTls>, card: Card) -> Result<(), tonic::Status> {
+async fn ask(
+    cluster: &TestCluster,
+    tls: Option<ClientTls>,
+    card: Card,
+) -> Result<(), tonic::Status> {
     let network = Sockets { tls, keep_alive: std::time::Duration::from_secs(1) };
     let peer = network.peer(&[cluster.members[0].url.clone()]);
     let question = wire::question(Question::HashKv(pb::HashKv { revision: 0 }));

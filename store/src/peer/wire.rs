@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use openraft::EntryPayload;
-use openraft::vote::RaftLeaderId;
 use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderError,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
+use openraft::vote::RaftLeaderId;
 use store_proto::peer as pb;
 use store_proto::peer::answer::Answer;
 use store_proto::peer::question::Question;
@@ -129,8 +129,7 @@ pub(crate) fn put_ballot(request: &VoteRequest<TypeConfig>) -> pb::Ballot {
 }
 
 pub(crate) fn take_ballot(ballot: pb::Ballot) -> Result<VoteRequest<TypeConfig>, Status> {
-    let mut request =
-        VoteRequest::new(take_vote(ballot.vote)?, ballot.last.map(take_log_id));
+    let mut request = VoteRequest::new(take_vote(ballot.vote)?, ballot.last.map(take_log_id));
     request.leadership_transfer = ballot.leadership_transfer;
     Ok(request)
 }

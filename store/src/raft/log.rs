@@ -11,8 +11,8 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use openraft::{EntryPayload, OptionalSend};
 use openraft::storage::{LogState, RaftLogReader, RaftLogStorage};
+use openraft::{EntryPayload, OptionalSend};
 
 use super::types::*;
 use crate::wal::{Done, FlushedCallback, Record, Wal};
