@@ -34,12 +34,13 @@ impl SnapshotFiles for StoreSnapshots {
                 let name = crate::up::host_name();
                 (crate::up::store_path(&restore.data_dir), RestoreOptions { name, ..options })
             }
-            RestoredAs::Member { name, initial_cluster, token, peer_urls } => {
+            RestoredAs::Member { name, initial_cluster, token, peer_urls, wal_dir } => {
                 let options = RestoreOptions {
                     name: name.clone(),
                     peer_urls: peer_urls.clone(),
                     initial_cluster: snapshot::parse_initial_cluster(initial_cluster)?,
                     token: token.clone(),
+                    wal_dir: wal_dir.clone(),
                     ..options
                 };
                 (restore.data_dir.clone(), options)

@@ -30,7 +30,6 @@ mod writer;
 
 pub(crate) use cursor::{Bucket, Cursor, Value};
 pub(crate) use error::BoltError;
-
 pub(crate) use reader::{Reader, is_bolt};
 pub(crate) use source::{FileSource, Source};
 pub(crate) use writer::{Plan, WriteError, Writer};

@@ -154,10 +154,7 @@ fn generations_leases_users_and_alarms_survive() {
         Command::Compact { revision: 4 },
         Command::Put(put("gone", "", 0)),
         Command::DeleteRange(delete("gone")),
-        Command::Alarm {
-            raise: true,
-            alarm: Alarm { kind: AlarmKind::Corrupt, member_id: 77 },
-        },
+        Command::Alarm { raise: true, alarm: Alarm { kind: AlarmKind::Corrupt, member_id: 77 } },
     ];
     commands.extend(users.map(|change| Command::Auth(Box::new(change))));
     let state = applied(commands);
@@ -185,9 +182,11 @@ fn what_a_lease_has_left_survives_in_both_formats() {
 fn converting_there_and_back_changes_nothing() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| dir.path().join(name);
-    let state = applied((0..300).map(|at| {
-        Command::Put(put(&format!("k{}", at % 70), &"v".repeat(at * 7), 0))
-    }).collect());
+    let state = applied(
+        (0..300)
+            .map(|at| Command::Put(put(&format!("k{}", at % 70), &"v".repeat(at * 7), 0)))
+            .collect(),
+    );
     write(&path("own"), &state, SnapshotFormat::Coracle);
     let to = |from: &str, to: &str, format| {
         convert(path(from), path(to), format, true, &|_| {}).expect("the file is converted");

@@ -53,10 +53,10 @@ pub(crate) use image::Image;
 pub(crate) use stream::start as stream;
 
 #[cfg(test)]
-mod snapshot_test;
-#[cfg(test)]
 mod etcd_test;
 #[cfg(test)]
 mod peer_test;
 #[cfg(test)]
 mod restore_test;
+#[cfg(test)]
+mod snapshot_test;

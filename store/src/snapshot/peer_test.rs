@@ -264,9 +264,13 @@ fn etcdutl_tells_the_same_of_a_file() {
     assert_eq!(theirs["totalSize"], ours.total_size);
     let is_3_5 = theirs.get("version").is_none();
     if !is_3_5 {
-        // 3.5 counts records of all kinds.
+        // 3.5 counts records of all buckets.
         assert_eq!(theirs["totalKey"], ours.total_keys);
         assert_eq!(theirs["version"], ours.version);
+    }
+    if is_3_5 {
+        eprintln!("SKIPPED: this etcdutl has no hashkv");
+        return;
     }
     // hashkv changes what it reads: on a copy, without the sha256.
     let bytes = std::fs::read(&file).expect("the file is there");

@@ -34,6 +34,9 @@ pub struct RestoreOptions {
     pub initial_cluster: Vec<InitialMember>,
     /// `--initial-cluster-token`.
     pub token: String,
+    /// `--wal-dir`: made, and must not be there yet. The member is started with the same. `None`
+    /// keeps the log in the data directory.
+    pub wal_dir: Option<PathBuf>,
     /// How far to raise the latest revision, so that no client sees it decrease. All history
     /// counts as compacted then (`--mark-compacted`), and watchers start anew.
     pub bump_revision: u64,
@@ -48,6 +51,7 @@ impl Default for RestoreOptions {
             peer_urls: Vec::new(),
             initial_cluster: Vec::new(),
             token: "etcd-cluster".into(),
+            wal_dir: None,
             bump_revision: 0,
         }
     }
@@ -68,6 +72,9 @@ pub enum RestoreError {
     /// As etcdutl says it.
     #[error("data-dir {dir:?} not empty or could not be read")]
     NotEmpty { dir: PathBuf },
+    /// As etcdutl says it.
+    #[error("wal-dir {dir:?} exists")]
+    WalExists { dir: PathBuf },
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("revision {revision} cannot be raised by {by}")]
@@ -98,6 +105,9 @@ pub fn restore(
     let data_dir = data_dir.as_ref();
     let (identity, membership) = founders(&options)?;
     refuse_non_empty(data_dir)?;
+    if let Some(dir) = options.wal_dir.as_ref().filter(|dir| dir.exists()) {
+        return Err(RestoreError::WalExists { dir: dir.clone() });
+    }
     let mut loaded = load_any(path.as_ref(), !options.skip_hash_check, on_progress)?;
     bump(&mut loaded.state, options.bump_revision)?;
     forget_alarms(&mut loaded.state);
@@ -113,9 +123,13 @@ pub fn restore(
     meta.side = Side::clone(&state.side);
     meta.version = crate::ETCD_VERSION.to_owned();
     let existed = data_dir.exists();
-    let outcome = write(data_dir, &loaded.meta, &loaded.state, identity, on_progress);
+    let wal_dir = options.wal_dir.as_deref();
+    let outcome = make_wal_dir(wal_dir)
+        .and_then(|()| write(data_dir, &loaded.meta, &loaded.state, identity, on_progress));
     if outcome.is_err() {
         remove(data_dir, existed);
+        // It was made here, and nothing was put into it.
+        let _ = wal_dir.map(std::fs::remove_dir);
     }
     outcome?;
     Ok(Restored {
@@ -188,6 +202,21 @@ fn forget_alarms(state: &mut State) {
     Arc::make_mut(&mut state.side).alarms = Alarms::default();
 }
 
+/// The new cluster's log is empty: its first entries are the member's own to write.
+fn make_wal_dir(dir: Option<&Path>) -> Result<(), RestoreError> {
+    let Some(dir) = dir else { return Ok(()) };
+    make_private(dir).map_err(|source| RestoreError::Io {
+        action: "create directory",
+        path: dir.to_owned(),
+        source,
+    })
+}
+
+/// What is kept is everyone's secrets.
+fn make_private(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 fn write(
     data_dir: &Path,
     meta: &super::Meta,
@@ -197,7 +226,7 @@ fn write(
 ) -> Result<(), RestoreError> {
     let snapshots = data_dir::snapshots_in(data_dir);
     let write = || {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&snapshots)?;
+        make_private(&snapshots)?;
         Home::new(snapshots.clone()).write_telling(meta, state, on_progress)
     };
     write().map_err(|source| RestoreError::Io {

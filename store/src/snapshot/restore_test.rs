@@ -133,9 +133,7 @@ async fn alarms_of_the_old_cluster_stay_behind_and_files_are_private() {
     let file = saved(files.path(), SnapshotFormat::Etcd).await;
     let dir = files.path().join("m");
     restore(&file, &dir, RestoreOptions::default(), &|_| {}).expect("it is restored");
-    let mode = |path: &Path| {
-        path.metadata().expect("it is there").permissions().mode() & 0o777
-    };
+    let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
     let snapshots = dir.join("snap");
     assert_eq!(mode(&snapshots), 0o700);
     for entry in std::fs::read_dir(&snapshots).expect("it is readable") {
@@ -162,4 +160,24 @@ async fn nothing_is_left_when_writing_fails() {
     let error = restore(&file, &dir, options, &|_| {}).expect_err("it is refused");
     assert_eq!(error.to_string(), "no valid URLs given");
     assert!(!dir.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_may_get_a_directory_of_its_own() {
+    let files = tempfile::tempdir().expect("a temporary directory");
+    let file = saved(files.path(), SnapshotFormat::Etcd).await;
+    let (dir, wal_dir) = (files.path().join("m"), files.path().join("log"));
+    let options = RestoreOptions { wal_dir: Some(wal_dir.clone()), ..RestoreOptions::default() };
+    restore(&file, &dir, options.clone(), &|_| {}).expect("it is restored");
+    for _start in 0..2 {
+        let (data_dir, wal_dir) = (Some(dir.clone()), Some(wal_dir.clone()));
+        let config = Config { data_dir, wal_dir, ..Config::default() };
+        let store = Embedded::open(config).await.expect("the store opens");
+        put(&store, "k", "v").await;
+        store.shutdown().await;
+    }
+    assert!(std::fs::read_dir(&wal_dir).expect("it is there").count() > 0);
+    let error = restore(&file, files.path().join("n"), options, &|_| {}).expect_err("refused");
+    assert_eq!(error.to_string(), format!("wal-dir {wal_dir:?} exists"));
+    assert!(!files.path().join("n").exists());
 }
