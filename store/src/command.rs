@@ -422,10 +422,8 @@ impl Reader {
             }
             9 => {
                 let target = String::from_utf8(self.bytes()?.to_vec());
-                let target = target.map_err(|_| DecodeError::Malformed)?;
-                Command::Downgrade {
-                    target: Some(target.into()).filter(|target: &Box<str>| !target.is_empty()),
-                }
+                let target: Box<str> = target.map_err(|_| DecodeError::Malformed)?.into();
+                Command::Downgrade { target: (!target.is_empty()).then_some(target) }
             }
             tag => return Err(DecodeError::UnknownTag(tag)),
         })

@@ -20,6 +20,8 @@ pub struct Meters {
     pub ranges: AtomicU64,
     pub leases_granted: AtomicU64,
     pub leases_revoked: AtomicU64,
+    /// Leases that ran out while this member led.
+    pub leases_expired: AtomicU64,
     /// Renewals that clients asked this member for.
     pub leases_renewed: AtomicU64,
     /// Times that another leader was seen.

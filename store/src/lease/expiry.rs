@@ -99,7 +99,8 @@ impl Embedded {
         });
         for outcome in futures::future::join_all(revokes).await {
             match outcome {
-                Ok(_) | Err(Error::LeaseNotFound) => {}
+                Ok(_) => crate::meters::count(&self.published.meters.leases_expired),
+                Err(Error::LeaseNotFound) => {}
                 Err(error) => return Err(error),
             }
         }

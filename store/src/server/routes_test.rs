@@ -44,7 +44,8 @@ async fn refusal(routes: Router, path: &str, headers: &[(&str, &str)]) -> (Code,
 #[tokio::test]
 async fn what_is_refused_whatever_its_message() {
     let (store, _, routes) = open(Config::default()).await;
-    let cases: [(&str, &[(&str, &str)], Code, &str); 5] = [
+    type Case = (&'static str, &'static [(&'static str, &'static str)], Code, &'static str);
+    let cases: [Case; 5] = [
         ("/a.B/C", &[], Code::Unimplemented, "unknown service a.B"),
         (
             "/etcdserverpb.KV/Nothing",

@@ -39,6 +39,7 @@ impl Express {
     }
 
     /// Answers a request, or gives it back if it goes the general way.
+    #[expect(clippy::result_large_err, reason = "what is given back is the request itself")]
     fn take<B>(&self, request: Request<B>) -> Result<Answer, Request<B>>
     where
         B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,

@@ -220,7 +220,8 @@ impl<'a> Parser<'a> {
         if let Kind::Message(inner) = field.kind {
             let mut nested = Vec::new();
             self.message(inner, &mut nested, depth + 1)?;
-            return Ok(put_bytes(field, &nested, out));
+            put_bytes(field, &nested, out);
+            return Ok(());
         }
         let token = self.token();
         let invalid = || {

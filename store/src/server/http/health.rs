@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use super::probes::{CHECKS, Check};
-use super::{Host, Parameters, given, only_get, refuse};
+use super::{Host, Parameters, given, not_get, refuse};
 use crate::{AlarmKind, Embedded, Store};
 
 /// How checks of health ended.
@@ -44,7 +44,7 @@ pub(super) async fn serve(
     State(host): State<Host>,
     parameters: Parameters,
 ) -> Response {
-    if let Err(refusal) = only_get(&method) {
+    if let Some(refusal) = not_get(&method) {
         return refusal;
     }
     // As in etcd, of several values the first counts.

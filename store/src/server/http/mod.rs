@@ -62,14 +62,14 @@ fn refuse(status: StatusCode, text: &str) -> Response {
     (status, headers, format!("{text}\n")).into_response()
 }
 
-/// Refuses everything but GET.
-fn only_get(method: &http::Method) -> Result<(), Response> {
+/// What everything but GET is refused with.
+fn not_get(method: &http::Method) -> Option<Response> {
     if method == http::Method::GET {
-        return Ok(());
+        return None;
     }
     let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
     response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("GET"));
-    Err(response)
+    Some(response)
 }
 
 pub(super) fn not_found() -> Response {

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use super::health::{HealthCounts, alarm_name};
-use super::{Host, Parameters, given, not_found, only_get, refuse};
+use super::{Host, Parameters, given, not_found, not_get, refuse};
 use crate::types::RangeRequest;
 use crate::{AlarmKind, Embedded, KeyRange, Store};
 
@@ -114,7 +114,7 @@ async fn probe(
     if only.is_some() && checks.is_empty() {
         return not_found();
     }
-    if let Err(refusal) = only_get(&method) {
+    if let Some(refusal) = not_get(&method) {
         return refusal;
     }
     let (mut lines, mut failed) = (String::new(), false);

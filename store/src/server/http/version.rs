@@ -13,7 +13,7 @@ pub(in crate::server) fn cluster_version() -> String {
 }
 
 pub(super) async fn serve(method: http::Method) -> Response {
-    if let Err(refusal) = super::only_get(&method) {
+    if let Some(refusal) = super::not_get(&method) {
         return refusal;
     }
     let body = json!({

@@ -113,6 +113,11 @@ fn done(page: &mut Page, store: &Embedded) {
         ("etcd_debugging_mvcc_events_total", "Events sent to clients.", &meters.events),
         ("etcd_debugging_lease_granted_total", "Leases granted.", &meters.leases_granted),
         ("etcd_debugging_lease_revoked_total", "Leases revoked.", &meters.leases_revoked),
+        (
+            "etcd_debugging_server_lease_expired_total",
+            "Leases that ran out.",
+            &meters.leases_expired,
+        ),
         ("etcd_debugging_lease_renewed_total", "Renewals asked for.", &meters.leases_renewed),
     ] {
         page.counter(name, help, count.load(Ordering::Relaxed));
