@@ -81,8 +81,9 @@ pub static SECTIONS: &[Section] = &[
             value("listen-peer-urls", "http://localhost:2380", "Where the other members connect"),
             value(
                 "snapshot-count",
-                "10000",
-                "Writes after which a snapshot is taken and the log before it dropped",
+                "0",
+                "Writes after which a snapshot is taken and the log before it dropped; 0 weighs \
+                 the log against what is stored",
             ),
             value("heartbeat-interval", "100", "Milliseconds between a leader's heartbeats"),
             value(

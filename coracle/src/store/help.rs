@@ -60,7 +60,11 @@ The member logs `ready to serve client requests` when it is; SIGINT or SIGTERM s
     for section in flags::SECTIONS {
         let _ = write!(text, "\n{}:\n", section.title);
         for flag in section.flags.iter().filter(|flag| flag.support == Support::Works) {
-            let default = if flag.name == "data-dir" { home } else { flag.default };
+            let default = match (flag.name, persona) {
+                ("data-dir", _) => home,
+                ("log-format", Persona::Coracle) => "console",
+                _ => flag.default,
+            };
             let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
             let _ = writeln!(text, "{:COLUMN$}--{}{shown}", "", flag.name);
             let _ = writeln!(text, "{:HELP_INDENT$}{}", "", flag.help);

@@ -256,12 +256,7 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(
-        &self,
-        socket: Box<dyn Socket>,
-        address: Option<IpAddr>,
-        watcher: Watcher,
-    ) {
+    async fn connection(&self, socket: Box<dyn Socket>, address: Option<IpAddr>, watcher: Watcher) {
         let secured = match &self.security {
             Security::Plain => Ok((socket, None)),
             Security::Tls(tls) => self.handshake(socket, tls).await,
