@@ -58,7 +58,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     println!("|---|---|---|---|");
     for appenders in options.appenders.iter().copied() {
         let dir = tempfile::Builder::new().prefix("wal-").tempdir_in(&options.dir)?;
-        let wal = Arc::new(store::WalProbe::open(&dir.path().join("wal"))?);
+        let alone = dir.path().join("wal");
+        std::fs::create_dir(&alone)?;
+        let wal = Arc::new(store::WalProbe::open(&alone)?);
         let entry = value.clone();
         let append = {
             let wal = wal.clone();
