@@ -84,8 +84,9 @@ fn has_the_only_vote(membership: &StoredMembership, me: u64) -> bool {
 }
 
 impl Embedded {
-    /// Looks at Raft and at the clock, and tells who leads now.
-    pub(crate) fn look(&self) {
+    /// Looks at Raft and at the clock, and tells who leads now. Returns whether that is about to
+    /// change: Raft knows a leader that was not heard yet.
+    pub(crate) fn look(&self) -> bool {
         let me = self.published.identity.member_id;
         let metrics = self.raft.metrics();
         let (mut facts, effective, committed) = {
@@ -136,6 +137,7 @@ impl Embedded {
             *known = now;
             changed
         });
+        facts.leader.is_some() && now.leader.is_none()
     }
 
     /// Turns Raft's clock on or off.
@@ -158,10 +160,12 @@ impl Embedded {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             loop {
-                let Some(alone) = store.upgrade().map(|store| {
-                    store.look();
+                let Some((alone, pause)) = store.upgrade().map(|store| {
+                    let soon = store.look();
                     store.tend_members();
-                    !store.ticking.load(Ordering::Relaxed)
+                    let alone = !store.ticking.load(Ordering::Relaxed);
+                    let heartbeat = store.config.cluster.heartbeat_interval;
+                    (alone, if soon { heartbeat.min(pause) } else { pause })
                 }) else {
                     return;
                 };

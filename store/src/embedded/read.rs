@@ -38,7 +38,7 @@ struct Waiting {
 
 #[derive(Debug)]
 struct Asker {
-    /// Asks for another member, which wants an answer from the leader itself or none.
+    /// Wants an answer from this member as the leader, or none.
     for_another: bool,
     answer: oneshot::Sender<Result<u64, Error>>,
 }
@@ -76,7 +76,7 @@ impl Embedded {
         }
     }
 
-    /// The index that another member must have applied before it reads, if this one leads.
+    /// The index that whoever reads must have applied, if this member leads.
     pub(crate) async fn read_index_for_another(&self) -> Result<u64, Error> {
         if !self.is_leader() {
             return Err(Refusal::NotLeader.into());
@@ -91,11 +91,21 @@ impl Embedded {
         if self.published.alone.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(_) => Ok(()),
-            Err(RaftError::APIError(_)) => Err(Error::NoLeader),
-            Err(RaftError::Fatal(_)) if self.stop.is_cancelled() => Err(Error::Stopped),
-            Err(RaftError::Fatal(fatal)) => Err(self.fail(fatal.to_string())),
+        let start = Instant::now();
+        let confirming = async {
+            let index = self.read_index_for_another().await?;
+            self.published.applied(index).await;
+            Ok(())
+        };
+        let outcome = tokio::select! {
+            outcome = tokio::time::timeout_at(start + self.request_timeout(), confirming) => {
+                outcome.unwrap_or_else(|_| Err(self.timed_out(start)))
+            }
+            () = self.stop.cancelled() => Err(Error::Stopped),
+        };
+        match outcome {
+            Err(Error::Membership(Refusal::NotLeader)) => Err(Error::NoLeader),
+            outcome => outcome,
         }
     }
 

@@ -208,8 +208,8 @@ async fn all_members_restart_with_what_they_had() {
         cluster.kill(number).await;
     }
     cluster.open_all().await;
-    for number in 0..3 {
-        assert_eq!(cluster.id(number), ids[number]);
+    for (number, id) in ids.into_iter().enumerate() {
+        assert_eq!(cluster.id(number), id);
         for key in ["k0", "k1", "k2"] {
             assert_eq!(get(cluster.store(number), key).await.as_deref(), Some("1"));
         }
@@ -293,11 +293,11 @@ async fn a_member_gets_other_addresses() {
         Err(Error::Membership(Refusal::PeerUrlExists))
     );
     assert_eq!(
-        cluster.store(moved).member_update(1, &[url.clone()]).await.map(drop),
+        cluster.store(moved).member_update(1, std::slice::from_ref(&url)).await.map(drop),
         Err(Error::Membership(Refusal::NotFound))
     );
     memory.plug(&url, cluster.store(moved));
-    let members = cluster.store(moved).member_update(id, &[url.clone()]).await;
+    let members = cluster.store(moved).member_update(id, std::slice::from_ref(&url)).await;
     let members = members.expect("the member is updated");
     assert!(members.iter().any(|member| member.id == id && member.peer_urls == [url.clone()]));
     memory.unplug(&cluster.members[moved].url);
