@@ -216,6 +216,39 @@ fn a_lost_page_is_noticed() {
     );
 }
 
+/// A file much longer than what is in it.
+struct Sparse(Vec<u8>);
+
+impl Source for Sparse {
+    fn length(&self) -> u64 {
+        1 << 40
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        buffer.fill(0);
+        let held = self.0.get(offset as usize..).unwrap_or_default();
+        let length = held.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&held[..length]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sparse_file_does_not_take_all_memory() {
+    let mut file = written(&Buckets::new());
+    for page in 0..2 {
+        let at = page * PAGE_BYTES + 16;
+        let mut meta = layout::Meta::read(&file[at..]).expect("it was just written");
+        meta.pages = 1 << 27;
+        file[at..at + 64].copy_from_slice(&meta.bytes());
+    }
+    // The root goes on for half a terabyte.
+    let root = 3 * PAGE_BYTES;
+    file[root + 12..root + 16].copy_from_slice(&((1u32 << 27) - 10).to_le_bytes());
+    let error = read(&Sparse(file)).expect_err("no entry is so long");
+    assert!(matches!(error, BoltError::Damaged { damage: Damage::PageLength, .. }), "{error}");
+}
+
 /// Made by bbolt 1.5.0 with pages of 1 KiB (see `fixtures/make.go`): a tree of several levels, values
 /// over several pages, buckets in buckets to the fifth level, inline ones, and pages that were freed.
 #[test]

@@ -32,6 +32,8 @@ pub(crate) enum Damage {
     PageId,
     #[error("a page is of the wrong kind")]
     PageKind,
+    #[error("a page goes on for longer than any entry")]
+    PageLength,
     #[error("a page is neither used nor free")]
     PageLost,
     #[error("an element lies outside its page")]

@@ -10,6 +10,10 @@ use super::source::Source;
 /// Page sizes that are tried when the first meta page is damaged: `1024 << n`, as bbolt does.
 const SIZES: u32 = 15;
 
+/// Longest page that is read, with what overflows from it: far above the largest request that an
+/// etcd takes, and a bound on what a file made to do harm can have allocated.
+const MAX_PAGE_BYTES: u64 = 256 << 20;
+
 /// Whether `source` begins like a file of this format, whole or not.
 pub(crate) fn is_bolt(source: &dyn Source) -> Result<bool, BoltError> {
     let mut magic = [0; 4];
@@ -94,6 +98,9 @@ impl<'s> Reader<'s> {
     /// not seen before.
     pub(super) fn page(&self, id: u64) -> Result<(PageHeader, Vec<u8>), BoltError> {
         let (header, end) = self.claim(id)?;
+        if end - self.offset(id) > MAX_PAGE_BYTES {
+            return Err(BoltError::damaged(self.offset(id), Damage::PageLength));
+        }
         let mut bytes = vec![0; (end - self.offset(id)) as usize];
         read(self.source, &mut bytes, self.offset(id))?;
         Ok((header, bytes))
