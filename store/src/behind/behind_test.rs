@@ -81,9 +81,7 @@ fn contents(state: &State) -> impl PartialEq + std::fmt::Debug + use<> {
         .collect();
     let changes: Vec<(i64, Vec<Event>)> = state
         .changes_from(first)
-        .map(|(revision, changes)| {
-            (revision, changes.events.iter().map(|event| Event::clone(event)).collect())
-        })
+        .map(|(revision, changes)| (revision, changes.events.iter().cloned().collect()))
         .collect();
     let leases: Vec<_> = state.leases().map(|(id, lease)| (id, lease.as_ref().clone())).collect();
     (state.revision, state.compacted, ranges, changes, leases)

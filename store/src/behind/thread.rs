@@ -48,6 +48,7 @@ pub enum Home {
 pub struct Behind {
     mailbox: Arc<Mailbox>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests look at it"))]
     bytes: Arc<AtomicU64>,
 }
 
@@ -68,6 +69,7 @@ impl Behind {
     }
 
     /// Bytes on disk.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests look at it"))]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }

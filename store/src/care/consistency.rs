@@ -79,7 +79,7 @@ pub(super) fn at_compaction(me: u64, mine: Fingerprint, others: &[Answer]) -> Ve
     if members_by_hash.len() == 1 {
         return if silent == 0 { Verdict::Same } else { Verdict::Unsettled };
     }
-    let quorum = (others.len() + 1) / 2 + 1;
+    let quorum = others.len().div_ceil(2) + 1;
     let majority = members_by_hash.iter().find(|(_, ids)| ids.len() >= quorum);
     let Some(right) = majority.map(|(hash, _)| *hash) else { return Verdict::Corrupt(vec![0]) };
     members_by_hash.remove(&right);
@@ -92,6 +92,8 @@ mod tests {
 
     const ME: u64 = 1;
 
+    type Theirs<'a> = &'a [Option<Fingerprint>];
+
     fn at(hash: u32, revision: i64, compact_revision: i64) -> Fingerprint {
         Fingerprint { hash, revision, compact_revision, current_revision: revision }
     }
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn before_serving_only_equal_compactions_compare() {
         let mine = at(7, 10, 5);
-        let cases: [(&[Option<Fingerprint>], &[u64]); 5] = [
+        let cases: [(Theirs, &[u64]); 5] = [
             (&[], &[]),
             (&[Some(at(7, 10, 5)), None], &[]),
             (&[Some(at(8, 10, 5)), Some(at(7, 10, 5))], &[2]),
@@ -121,7 +123,7 @@ mod tests {
         let later = at(99, 12, 5);
         let compacted = at(99, 12, 8);
         let ahead = Fingerprint { current_revision: 13, ..before };
-        let cases: [(Fingerprint, &[Option<Fingerprint>], Option<u64>); 10] = [
+        let cases: [(Fingerprint, Theirs, Option<u64>); 10] = [
             (before, &[], None),
             (before, &[Some(before), None], None),
             // My own memory changed.
@@ -146,7 +148,7 @@ mod tests {
         let mine = at(7, 5, 5);
         let (same, other, third) = (Some(mine), Some(at(8, 5, 5)), Some(at(9, 5, 5)));
         let elsewhere = Some(at(8, 5, 4));
-        let cases: [(&[Option<Fingerprint>], Verdict); 9] = [
+        let cases: [(Theirs, Verdict); 9] = [
             (&[], Verdict::Same),
             (&[same, same], Verdict::Same),
             (&[same, None], Verdict::Unsettled),

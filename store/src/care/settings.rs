@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn durations_read_as_go_writes_them() {
         let cases = [
-            ("1h", Some(3600_000)),
-            ("1h30m", Some(5400_000)),
-            ("1.5h", Some(5400_000)),
+            ("1h", Some(3_600_000)),
+            ("1h30m", Some(5_400_000)),
+            ("1.5h", Some(5_400_000)),
             ("10m", Some(600_000)),
             ("5s", Some(5_000)),
             ("250ms", Some(250)),
