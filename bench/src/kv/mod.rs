@@ -66,7 +66,12 @@ fn names() -> String {
 #[derive(Args)]
 pub struct Options {
     /// Where the server listens, http or https
-    #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:2379", value_name = "URL")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:2379",
+        value_name = "URL"
+    )]
     endpoints: Vec<String>,
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,

@@ -232,11 +232,8 @@ async fn delete(endpoint: &Endpoint, prefix: &'static str) -> anyhow::Result<()>
     let mut connection = Connection::open(endpoint).await?;
     let mut end = prefix.as_bytes().to_vec();
     *end.last_mut().expect("a prefix is not empty") += 1;
-    let request = pb::DeleteRangeRequest {
-        key: prefix.into(),
-        range_end: end.into(),
-        ..Default::default()
-    };
+    let request =
+        pb::DeleteRangeRequest { key: prefix.into(), range_end: end.into(), ..Default::default() };
     let path = "/etcdserverpb.KV/DeleteRange";
     connection.ask::<pb::DeleteRangeResponse>(path, &request).await.map(|_| ())
 }

@@ -64,8 +64,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let serving = store::server::serve_clients(member.clone(), listener, security, stop.clone());
     let serving = tokio::spawn(serving);
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     terminate.recv().await;
     stop.cancel();
     serving.await?;

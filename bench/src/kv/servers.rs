@@ -192,8 +192,10 @@ async fn answers(endpoint: &Endpoint) -> bool {
 }
 
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    let bound: Vec<_> = (0..count)
-        .map(|_| std::net::TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()?;
-    Ok(bound.iter().map(|socket| socket.local_addr().map(|a| a.port())).collect::<Result<_, _>>()?)
+    let bound: Vec<_> =
+        (0..count).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    Ok(bound
+        .iter()
+        .map(|socket| socket.local_addr().map(|a| a.port()))
+        .collect::<Result<_, _>>()?)
 }

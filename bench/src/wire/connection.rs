@@ -4,9 +4,9 @@ use std::io;
 
 use anyhow::{Context, bail};
 
+use super::Endpoint;
 use super::frame::{Frame, Http2};
 use super::socket::Socket;
-use super::Endpoint;
 
 /// Bytes read at once.
 const INPUT: usize = 256 * 1024;
@@ -46,7 +46,10 @@ impl Connection {
         let mut at = 0;
         while let Some((frame, length)) = self.http.receive(&self.input[at..self.filled]) {
             if let Frame::GoAway { code, reason } = frame {
-                bail!("the server ends the connection: {code}, {}", String::from_utf8_lossy(reason));
+                bail!(
+                    "the server ends the connection: {code}, {}",
+                    String::from_utf8_lossy(reason)
+                );
             }
             look(frame, &mut self.http)?;
             at += length;

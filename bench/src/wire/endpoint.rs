@@ -61,8 +61,8 @@ pub fn client_tls(
     let mut config = match pair {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key)
-                .with_context(|| key.display().to_string())?;
+            let key =
+                PrivateKeyDer::from_pem_file(key).with_context(|| key.display().to_string())?;
             builder.with_client_auth_cert(certificates(certificate)?, key)?
         }
     };

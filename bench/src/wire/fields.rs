@@ -80,11 +80,8 @@ mod tests {
         };
         let encoded = put.encode_to_vec();
         let fields: Vec<_> = Fields(&encoded).collect();
-        let expected = [
-            (1, Value::Bytes(b"a")),
-            (2, Value::Bytes(&[7; 300])),
-            (3, Value::Number(1 << 40)),
-        ];
+        let expected =
+            [(1, Value::Bytes(b"a")), (2, Value::Bytes(&[7; 300])), (3, Value::Number(1 << 40))];
         assert_eq!(fields, expected);
         assert_eq!(Fields(&encoded[..encoded.len() - 1]).count(), 2);
         assert_eq!(Fields(&[0xff; 20]).count(), 0);

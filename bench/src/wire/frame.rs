@@ -30,10 +30,23 @@ const PADDED: u8 = 8;
 /// What a server sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    Data { stream: u32, bytes: &'a [u8], end: bool },
-    Head { stream: u32, end: bool },
-    Reset { stream: u32, code: u32 },
-    GoAway { code: u32, reason: &'a [u8] },
+    Data {
+        stream: u32,
+        bytes: &'a [u8],
+        end: bool,
+    },
+    Head {
+        stream: u32,
+        end: bool,
+    },
+    Reset {
+        stream: u32,
+        code: u32,
+    },
+    GoAway {
+        code: u32,
+        reason: &'a [u8],
+    },
     /// A window grew: what was held back may fit now.
     Window,
     /// Dealt with.

@@ -53,12 +53,22 @@ impl Express {
         let (kv, layer) = (Arc::clone(&self.kv), self.layer.clone());
         Ok(match method {
             "Range" => Box::pin(answer(layer, at, request, move |request| range(kv, request))),
-            "Put" => Box::pin(answer(layer, at, request, move |request| async move {
-                kv.put(request).await
-            })),
-            "Txn" => Box::pin(answer(layer, at, request, move |request| async move {
-                kv.txn(request).await
-            })),
+            "Put" => {
+                Box::pin(answer(
+                    layer,
+                    at,
+                    request,
+                    move |request| async move { kv.put(request).await },
+                ))
+            }
+            "Txn" => {
+                Box::pin(answer(
+                    layer,
+                    at,
+                    request,
+                    move |request| async move { kv.txn(request).await },
+                ))
+            }
             _ => Box::pin(answer(layer, at, request, move |request| async move {
                 kv.delete_range(request).await
             })),

@@ -9,6 +9,8 @@
 
 mod body;
 mod front;
+#[cfg(test)]
+mod front_test;
 mod unary;
 
 pub use front::Front;

@@ -46,10 +46,8 @@ where
             let mut response =
                 Response::new(FrontBody::Message(Message { frame, call: Some(call) }));
             let headers = response.headers_mut();
-            headers.insert(
-                http::header::CONTENT_TYPE,
-                HeaderValue::from_static("application/grpc"),
-            );
+            headers
+                .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             if !metadata.is_empty() {
                 headers.extend(metadata.into_headers());
             }
