@@ -19,7 +19,8 @@ pub(crate) struct Card {
     pub from: u64,
     /// 0: whoever answers at that address.
     pub to: u64,
-    /// Log index of the membership that the caller goes by, 0 before it has one.
+    /// Log index of the membership that the caller goes by and belongs to; the greatest number of a
+    /// caller that has seen none with itself in it.
     pub membership: u64,
 }
 
@@ -66,8 +67,8 @@ impl Card {
     /// Whether the one at `desk` listens to this caller.
     ///
     /// Memberships follow each other in one line, and ids are never used again. So a caller that
-    /// is missing from a membership later than its own was removed; one that goes by a later
-    /// membership than this member is new here, and welcome.
+    /// belonged to a membership and is missing from a later one was removed; one that goes by a
+    /// later membership than this member, or by none, is new here, and welcome.
     pub fn admitted(&self, desk: &Desk) -> Result<(), Status> {
         if self.cluster_id != desk.cluster_id {
             return Err(Status::failed_precondition(format!(

@@ -37,6 +37,16 @@ impl fmt::Debug for Links {
     }
 }
 
+/// What a member shows of its standing: the index of the membership that it goes by, if it is in
+/// it. One that joins reads memberships from before its time, and must not be taken for one that
+/// was removed.
+fn standing(membership: &StoredMembership, me: u64) -> u64 {
+    match membership.log_id() {
+        Some(log_id) if membership.membership().get_node(&me).is_some() => log_id.index,
+        Some(_) | None => u64::MAX,
+    }
+}
+
 /// A member within reach, and what to show it.
 #[derive(Clone)]
 pub(crate) struct Link {
@@ -65,7 +75,7 @@ impl Links {
             cluster_id: self.identity.cluster_id,
             from: self.identity.member_id,
             to: id,
-            membership: known.membership.log_id().as_ref().map_or(0, |log_id| log_id.index),
+            membership: standing(&known.membership, self.identity.member_id),
         };
         let node = known.membership.membership().get_node(&id);
         let urls = node.map_or(urls, |node| &node.peer_urls).to_vec();
@@ -115,5 +125,21 @@ impl Links {
     /// Whether this member has been told that it was removed.
     pub fn removed(&self) -> watch::Receiver<bool> {
         self.removed.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::types::{MemberNode, Membership, log_id};
+
+    #[test]
+    fn only_who_belongs_shows_an_index() {
+        let nodes = std::collections::BTreeMap::from([(1, MemberNode::default())]);
+        let membership = Membership::new(vec![[1].into()], nodes).expect("the voter has a node");
+        let stored = StoredMembership::new(Some(log_id(2, 7)), membership);
+        assert_eq!(standing(&stored, 1), 7);
+        assert_eq!(standing(&stored, 2), u64::MAX);
+        assert_eq!(standing(&StoredMembership::default(), 1), u64::MAX);
     }
 }
