@@ -41,10 +41,7 @@ impl<S> Corked<S> {
 
 impl<S: AsyncWrite + Unpin> Corked<S> {
     /// Ends a turn: writes what was collected.
-    pub(in crate::server) fn poll_uncork(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    pub(in crate::server) fn poll_uncork(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.lock().poll_write_out(context)
     }
 }
