@@ -1,6 +1,7 @@
 //! Decides what to write. No engine, no clock.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::engine::{Entry, Op};
 use super::layout::*;
@@ -19,8 +20,14 @@ pub(super) struct Written {
     pub(super) leases: BTreeMap<i64, LeaseTimes>,
 }
 
-/// Brings the home from `written` to `view` in one batch, and `written` along.
+/// Revisions and bytes of changes in one batch, about: what a batch may take of memory.
+const BATCH_REVISIONS: usize = 4096;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Brings the home from `written` towards `view` by one batch, and `written` along.
 ///
+/// The last batch, after which `written` is at the view's revision, says so in the home too. Until
+/// then the home claims no more than it did before, and who reads it ignores what is later.
 /// `None` when compaction has overtaken the home, which must then be written anew.
 pub(super) fn advance(identity: Identity, written: &mut Written, view: &View) -> Option<Vec<Op>> {
     let state = &view.state;
@@ -28,8 +35,15 @@ pub(super) fn advance(identity: Identity, written: &mut Written, view: &View) ->
         return None;
     }
     let mut batch = Vec::new();
+    let mut bytes = 0;
     for (revision, changes) in state.changes_from(written.revision + 1) {
-        batch.push(Op::Put(changes_key(revision), changes_value(revision, changes)));
+        if batch.len() >= BATCH_REVISIONS || bytes >= BATCH_BYTES {
+            written.revision = revision - 1;
+            return Some(batch);
+        }
+        let value = changes_value(revision, changes);
+        bytes += value.len();
+        batch.push(Op::Put(changes_key(revision), value));
     }
     put_leases(&mut batch, &mut written.leases, state);
     written.revision = state.revision;
@@ -37,18 +51,32 @@ pub(super) fn advance(identity: Identity, written: &mut Written, view: &View) ->
     Some(batch)
 }
 
-/// Everything of `view`, for an empty home.
-pub(super) fn everything(identity: Identity, view: &View) -> (Vec<Op>, Written) {
+/// Everything of `view`, for an empty home, in batches that `write` takes. Only the last says what
+/// the home holds: without it there is nothing in it for anyone.
+pub(super) fn everything(
+    identity: Identity,
+    view: &View,
+    mut write: impl FnMut(Vec<Op>) -> io::Result<()>,
+) -> io::Result<Written> {
     let state = &view.state;
-    let mut batch: Vec<Op> =
-        state.base().map(|kv| Op::Put(base_key(&kv.key), base_value(&kv))).collect();
-    for (revision, changes) in state.changes_from(state.compacted.max(0)) {
-        batch.push(Op::Put(changes_key(revision), changes_value(revision, changes)));
+    let base = state.base().map(|kv| (base_key(&kv.key), base_value(&kv)));
+    let changes = state
+        .changes_from(state.compacted.max(0))
+        .map(|(revision, changes)| (changes_key(revision), changes_value(revision, changes)));
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for (key, value) in base.chain(changes) {
+        bytes += key.len() + value.len();
+        batch.push(Op::Put(key, value));
+        if batch.len() >= BATCH_REVISIONS || bytes >= BATCH_BYTES {
+            write(std::mem::take(&mut batch))?;
+            bytes = 0;
+        }
     }
     let mut leases = BTreeMap::new();
     put_leases(&mut batch, &mut leases, state);
     batch.push(put_reach(identity, view, state.compacted));
-    (batch, Written { revision: state.revision, folded: state.compacted, leases })
+    write(batch)?;
+    Ok(Written { revision: state.revision, folded: state.compacted, leases })
 }
 
 /// Folds the oldest `changes` of the home into its base. `upto` is the compact revision, whose own

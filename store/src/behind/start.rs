@@ -122,6 +122,8 @@ pub(super) fn read_home(engine: &dyn Engine, identity: Identity) -> io::Result<O
     })?;
     let mut last = reach.folded.max(1);
     each(engine, b'c', |_, value| match read_item(value) {
+        // Written, and not claimed: the rest of that batch never came.
+        Some(Item::Changes { revision, .. }) if revision > meta.revision => Ok(()),
         Some(Item::Changes { revision, events })
             if revision <= reach.folded || revision == last + 1 =>
         {

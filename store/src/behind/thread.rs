@@ -24,6 +24,15 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Bytes written after which a flush does not wait for quiet.
 const FLUSH_BYTES: usize = 8 << 20;
 
+/// The store is busy when so many revisions come in so much time. It is given up to 30 s.
+const BURST_REVISIONS: i64 = 500;
+const BURST_LOOK: Duration = Duration::from_millis(200);
+const BURST_LOOKS: usize = 150;
+
+/// An engine that has written so much is closed once it is quiet, and opened again when it is needed:
+/// it keeps more in memory than it needs.
+const REOPEN_BYTES: usize = 16 << 20;
+
 /// A home is mostly holes when it takes so many times what it holds, and this much beyond. The engine
 /// reuses what it freed and never gives it back.
 const HOLES: u64 = 3;
@@ -100,8 +109,12 @@ pub(super) struct Writer {
     engine: Option<Box<dyn Engine>>,
     /// `None` for a home that holds nothing.
     written: Option<Written>,
+    /// Whether the engine was closed to give memory back.
+    rests: bool,
     mailbox: Arc<Mailbox>,
     unflushed: usize,
+    /// Bytes written since the engine was opened.
+    since_open: usize,
     /// Size of the state last written.
     holds: u64,
     bytes: Arc<AtomicU64>,
@@ -114,7 +127,20 @@ impl Writer {
             Home::Unopened(fits, delay) => (Some((fits, delay)), None, None),
         };
         let bytes = Arc::default();
-        Self { dir, identity, unopened, engine, written, mailbox, unflushed: 0, holds: 0, bytes }
+        let rests = false;
+        Self {
+            dir,
+            identity,
+            unopened,
+            engine,
+            written,
+            rests,
+            mailbox,
+            unflushed: 0,
+            since_open: 0,
+            holds: 0,
+            bytes,
+        }
     }
 
     /// Waits until a home is to be opened. Whether the member stops before.
@@ -123,6 +149,21 @@ impl Writer {
             Some((_, delay)) if !delay.is_zero() => self.mailbox.gather(*delay),
             Some(_) | None => false,
         }
+    }
+
+    /// Waits while the store is busy, for a while: what it does then matters more than this. The
+    /// changes are all in the view whenever it is taken.
+    fn after_the_burst(&self, mut view: View) -> View {
+        for _ in 0..BURST_LOOKS {
+            let before = view.state.revision;
+            let closed = self.mailbox.gather(BURST_LOOK);
+            let Some(newer) = self.mailbox.take() else { return view };
+            view = newer;
+            if closed || view.state.revision - before < BURST_REVISIONS {
+                return view;
+            }
+        }
+        view
     }
 
     fn open(&mut self) {
@@ -142,11 +183,14 @@ impl Writer {
                     self.open();
                     self.mailbox.gather(GATHER);
                     let latest = self.mailbox.take().unwrap_or(*first);
+                    let latest = self.after_the_burst(latest);
+                    self.wake();
                     self.guarded(|writer| writer.write(&latest));
                 }
                 Mail::Quiet => {
                     self.guarded(Self::flush);
                     self.give_back();
+                    self.rest();
                 }
                 Mail::Closed => {
                     self.guarded(Self::flush);
@@ -192,6 +236,39 @@ impl Writer {
         }
     }
 
+    /// Closes an engine that has written much. What the home holds is known without it.
+    fn rest(&mut self) {
+        if self.engine.is_none() || self.written.is_none() || self.since_open < REOPEN_BYTES {
+            return;
+        }
+        self.since_open = 0;
+        let engine = self.engine.take();
+        let closed = caught(|| {
+            drop(engine);
+            Ok(())
+        });
+        if let Err(error) = closed {
+            tracing::warn!(%error, "state on disk was not closed well");
+            self.written = None;
+        }
+        self.rests = true;
+    }
+
+    /// Opens an engine that was closed to rest.
+    fn wake(&mut self) {
+        if !std::mem::take(&mut self.rests) {
+            return;
+        }
+        let dir = self.dir.clone();
+        match caught(move || SledEngine::open(&dir)) {
+            Ok(engine) => self.engine = Some(Box::new(engine)),
+            Err(error) => {
+                tracing::warn!(%error, dir = %self.dir.display(), "state on disk is written anew");
+                self.wipe();
+            }
+        }
+    }
+
     fn wipe(&mut self) {
         let engine = self.engine.take();
         let dir = self.dir.clone();
@@ -215,15 +292,16 @@ impl Writer {
     /// Brings the home to `view`.
     pub(super) fn write(&mut self, view: &View) -> io::Result<()> {
         let identity = self.identity;
-        if let Some(mut written) = self.written.take()
-            && let Some(batch) = plan::advance(identity, &mut written, view)
+        if let Some(written) = self.written.take()
+            && let Some(written) = self.advance(written, view)?
         {
-            self.apply(batch)?;
             self.written = Some(written);
         } else {
             self.clear()?;
-            let (batch, written) = plan::everything(identity, view);
-            self.apply(batch)?;
+            let written = plan::everything(identity, view, |batch| {
+                self.apply(batch)?;
+                if self.unflushed >= FLUSH_BYTES { self.flush() } else { Ok(()) }
+            })?;
             self.written = Some(written);
         }
         self.holds = view.state.size();
@@ -231,12 +309,30 @@ impl Writer {
         if self.unflushed >= FLUSH_BYTES { self.flush() } else { Ok(()) }
     }
 
+    /// Brings the home to `view`, a batch at a time. `None` if it is to be written anew.
+    fn advance(&mut self, mut written: Written, view: &View) -> io::Result<Option<Written>> {
+        loop {
+            let Some(batch) = plan::advance(self.identity, &mut written, view) else {
+                return Ok(None);
+            };
+            self.apply(batch)?;
+            if written.revision == view.state.revision {
+                return Ok(Some(written));
+            }
+            if self.unflushed >= FLUSH_BYTES {
+                self.flush()?;
+            }
+        }
+    }
+
     fn apply(&mut self, batch: Vec<Op>) -> io::Result<()> {
         let size = |op: &Op| match op {
             Op::Put(key, value) => key.len() + value.len(),
             Op::Remove(key) => key.len(),
         };
-        self.unflushed += batch.iter().map(size).sum::<usize>().max(1);
+        let bytes = batch.iter().map(size).sum::<usize>().max(1);
+        self.unflushed += bytes;
+        self.since_open += bytes;
         self.engine().write(batch)
     }
 

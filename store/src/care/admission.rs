@@ -31,6 +31,7 @@ impl Embedded {
     /// sees it.
     fn raise_no_space(&self) -> BoxFuture<'_, ()> {
         async {
+            self.published.space.note_full();
             let member_id = self.published.identity.member_id;
             let alarm = Alarm { kind: AlarmKind::NoSpace, member_id };
             let _one = self.published.space.raising.lock().await;

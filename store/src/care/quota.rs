@@ -86,15 +86,17 @@ pub(crate) fn clear_below(quota: u64) -> u64 {
 }
 
 /// The alarms of want of space that are to be taken back: this member's own once enough of its quota
-/// is free (or there is none), and, if it leads, those of members that are gone.
+/// is free (or there is none) after it `was_full`, and, if it leads, those of members that are gone.
+/// An alarm that someone raised while there was space is left to whoever raised it.
 pub(crate) fn to_clear(
     alarms: &Alarms,
     me: u64,
     quota: Option<u64>,
     used: u64,
+    was_full: bool,
     gone: impl Fn(u64) -> bool,
 ) -> Vec<Alarm> {
-    let free = quota.is_none_or(|quota| used <= clear_below(quota));
+    let free = was_full && quota.is_none_or(|quota| used <= clear_below(quota));
     let no_space = alarms.iter().filter(|alarm| alarm.kind == AlarmKind::NoSpace);
     no_space.filter(|alarm| (alarm.member_id == me && free) || gone(alarm.member_id)).collect()
 }
@@ -191,7 +193,7 @@ mod tests {
         let raised =
             alarms(&[(AlarmKind::NoSpace, 1), (AlarmKind::NoSpace, 2), (AlarmKind::Corrupt, 1)]);
         let cleared = |quota, used, gone: fn(u64) -> bool| -> Vec<u64> {
-            let clear = to_clear(&raised, 1, quota, used, gone);
+            let clear = to_clear(&raised, 1, quota, used, true, gone);
             assert!(clear.iter().all(|alarm| alarm.kind == AlarmKind::NoSpace));
             clear.iter().map(|alarm| alarm.member_id).collect()
         };
@@ -200,5 +202,7 @@ mod tests {
         assert_eq!(cleared(None, u64::MAX, |_| false), [1]);
         assert_eq!(cleared(Some(1000), 1000, |id| id == 2), [2]);
         assert_eq!(cleared(Some(1000), 0, |id| id == 2), [1, 2]);
+        let by_hand = to_clear(&raised, 1, Some(1000), 0, false, |_| false);
+        assert!(by_hand.is_empty(), "{by_hand:?}");
     }
 }

@@ -129,7 +129,8 @@ impl Embedded {
         let gone = |id| leads && membership.get_node(&id).is_none();
         let me = self.published.identity.member_id;
         let (quota, used) = (self.config.care.quota(), self.used_bytes());
-        for alarm in quota::to_clear(&state.side.alarms, me, quota, used, gone) {
+        let full = self.published.space.was_full();
+        for alarm in quota::to_clear(&state.side.alarms, me, quota, used, full, gone) {
             tracing::info!(used, quota, member = alarm.member_id, "there is space again");
             self.propose(Command::Alarm { raise: false, alarm }).await?;
         }

@@ -7,7 +7,7 @@
 //! write-behind home does not count: it is disposable, and disposed of when it is mostly holes.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
@@ -27,6 +27,8 @@ pub struct Space {
     compacted: AtomicI64,
     /// Told when there may be something to give back.
     pub(super) changed: Notify,
+    /// Whether the quota was ever used up, as far as this process knows.
+    was_full: AtomicBool,
     /// How often the log's disk stalled.
     stalls: AtomicU64,
     /// Held by who raises the alarm, so that a thousand refused writes propose it once.
@@ -62,6 +64,14 @@ impl Space {
         if compacted || (!alarms.is_empty() && alarms.any(AlarmKind::NoSpace)) {
             self.changed.notify_one();
         }
+    }
+
+    pub(super) fn note_full(&self) {
+        self.was_full.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn was_full(&self) -> bool {
+        self.was_full.load(Ordering::Relaxed)
     }
 
     pub(super) fn note_snapshot(&self, bytes: u64) {
