@@ -23,10 +23,7 @@ fn put(key: &str, value: &str) -> PutRequest {
 }
 
 async fn value(remote: &Remote, key: &str) -> Option<String> {
-    let range = RangeRequest {
-        range: KeyRange::single(key.to_owned()),
-        ..RangeRequest::default()
-    };
+    let range = RangeRequest { range: KeyRange::single(key.to_owned()), ..RangeRequest::default() };
     let answer = remote.range(range).await.expect("a read is answered");
     answer.kvs.first().map(|kv| String::from_utf8_lossy(&kv.value).into_owned())
 }
@@ -77,9 +74,15 @@ fn under_the_name_etcd_it_behaves_as_etcd() {
         (&["--help"][..], 0),
         (&["--sideways"], 2),
         (&["--heartbeat-interval=900"], 1),
-        (&["--initial-cluster=b=http://127.0.0.1:1", "--listen-peer-urls=http://127.0.0.1:0",
-           "--listen-client-urls=http://127.0.0.1:0",
-           "--advertise-client-urls=http://127.0.0.1:1"], 1),
+        (
+            &[
+                "--initial-cluster=b=http://127.0.0.1:1",
+                "--listen-peer-urls=http://127.0.0.1:0",
+                "--listen-client-urls=http://127.0.0.1:0",
+                "--advertise-client-urls=http://127.0.0.1:1",
+            ],
+            1,
+        ),
     ] {
         assert_eq!(run(arguments).status.code(), Some(code), "{arguments:?}");
     }
@@ -179,7 +182,8 @@ fn what_cannot_be_is_refused_with_a_reason() {
         ),
         ([&sockets[..], &["--data-dir", own]].concat(), 1, "is the data directory of an etcd"),
         (
-            [&sockets[..], &["--data-dir", data, "--initial-cluster=b=http://127.0.0.1:1"]].concat(),
+            [&sockets[..], &["--data-dir", data, "--initial-cluster=b=http://127.0.0.1:1"]]
+                .concat(),
             2,
             "couldn't find local name \"default\"",
         ),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::care;
 use crate::auth::{DEFAULT_BCRYPT_COST, DEFAULT_TOKEN_TTL, TokenSpec};
+use crate::care;
 use crate::clock::{Clock, TokioClock};
 use crate::disk::{Disk, OsDisk};
 use crate::wal::SEGMENT_BYTES;

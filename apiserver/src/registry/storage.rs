@@ -159,9 +159,7 @@ pub fn refused(error: store::Error) -> Status {
                 .retry_after(1)
         }
         E::NoSpace => Status::new(507, api::status::Reason::Unknown, error.to_string()),
-        E::Stopped | E::TooManyRequests => {
-            Status::unavailable(error.to_string()).retry_after(1)
-        }
+        E::Stopped | E::TooManyRequests => Status::unavailable(error.to_string()).retry_after(1),
         E::EmptyKey
         | E::KeyNotFound
         | E::ValueProvided

@@ -27,11 +27,11 @@ use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
 use self::run_file::RunFile;
 
-pub use self::listeners::advertised_address;
-pub use self::signals::{Caught, Signals};
 pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
+pub use self::listeners::advertised_address;
 pub use self::node::host_name;
 pub use self::options::Options;
+pub use self::signals::{Caught, Signals};
 
 /// How long tasks that ignore their end may hold up the exit.
 const LAST_TASKS: std::time::Duration = std::time::Duration::from_secs(1);

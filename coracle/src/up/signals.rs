@@ -25,9 +25,8 @@ impl Caught {
             Caught::Terminate => nix::sys::signal::Signal::SIGTERM,
         };
         // SAFETY: the default action is no handler of ours that could do something unsafe.
-        let reset = unsafe {
-            nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl)
-        };
+        let reset =
+            unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) };
         // Where it cannot be reset, an ordinary exit has to do.
         if reset.is_ok() {
             let _ = nix::sys::signal::raise(signal);

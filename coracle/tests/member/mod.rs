@@ -134,8 +134,7 @@ pub fn get(mut connection: impl Read + Write, path: &str) -> String {
 }
 
 pub async fn connect(endpoint: &str, tls: Option<Tls>) -> Result<Arc<Remote>, String> {
-    let options =
-        Options { endpoints: vec![endpoint.to_owned()], tls, connect_timeout: PATIENCE };
+    let options = Options { endpoints: vec![endpoint.to_owned()], tls, connect_timeout: PATIENCE };
     Remote::connect(&options).await.map_err(|error| format!("{error:?}"))
 }
 

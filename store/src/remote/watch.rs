@@ -115,11 +115,7 @@ fn items(answer: pb::WatchResponse) -> Result<Vec<WatchItem>, Error> {
         let revision = convert::header(answer.header)?.revision;
         return Ok(vec![WatchItem::Progress { revision }]);
     }
-    let events = answer
-        .events
-        .into_iter()
-        .map(convert::event)
-        .collect::<Result<Vec<_>, _>>()?;
+    let events = answer.events.into_iter().map(convert::event).collect::<Result<Vec<_>, _>>()?;
     Ok(events
         .chunk_by(|a, b| a.kv.mod_revision == b.kv.mod_revision)
         .map(|events| WatchItem::Events {

@@ -63,9 +63,9 @@ fn everything(state: &State) -> Everything {
     let all = KeyRange::prefix("");
     let first = state.compacted.max(1);
     let keys = (first..=state.revision).map(|at| (at, state.at(&all, at).collect())).collect();
-    let changes = state.changes_from(state.compacted.max(0)).map(|(at, changes)| {
-        (at, changes.events.iter().map(|event| Event::clone(event)).collect())
-    });
+    let changes = state
+        .changes_from(state.compacted.max(0))
+        .map(|(at, changes)| (at, changes.events.iter().map(Event::clone).collect()));
     let leases = state.leases().map(|(id, lease)| {
         (id, lease.ttl, lease.remaining_ttl, lease.keys.iter().cloned().collect())
     });

@@ -57,9 +57,7 @@ async fn world(store: &Embedded) -> World {
     }
     let changes = state
         .changes_from(first)
-        .map(|(revision, changes)| {
-            (revision, changes.events.iter().map(|event| Event::clone(event)).collect())
-        })
+        .map(|(revision, changes)| (revision, changes.events.iter().map(Event::clone).collect()))
         .collect();
     let leased = store.lease_time_to_live(5, true).await.expect("the lease is known").keys;
     World { revision, ranges, changes, leased }

@@ -19,7 +19,7 @@ pub(super) struct Stream {
 /// etcd opens its side of a stream with the first answer.
 enum Answers {
     Opening(JoinHandle<Result<Response<Streaming<pb::WatchResponse>>, Status>>),
-    Open(Streaming<pb::WatchResponse>),
+    Open(Box<Streaming<pb::WatchResponse>>),
 }
 
 /// A request to watch one key.
@@ -67,7 +67,8 @@ impl Stream {
 
     pub(super) async fn next(&mut self) -> pb::WatchResponse {
         if let Answers::Opening(opening) = &mut self.answers {
-            self.answers = Answers::Open(accepted(opening.await.expect("opening does not panic")));
+            let opened = accepted(opening.await.expect("opening does not panic"));
+            self.answers = Answers::Open(Box::new(opened));
         }
         let Answers::Open(answers) = &mut self.answers else { unreachable!("it was just opened") };
         answers.message().await.expect("the stream goes on").expect("there is an answer")
