@@ -11,6 +11,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::access::{Access, Caller};
 use super::convert;
 
+/// Renewals of one stream that are under way at once.
+const RENEWALS_IN_FLIGHT: usize = 64;
+
 pub(super) struct LeaseService(pub Access);
 
 #[tonic::async_trait]
@@ -48,7 +51,7 @@ impl Lease for LeaseService {
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
         let (caller, requests) = Caller::of(request);
         let shared = Arc::new((self.0.clone(), caller));
-        let answers = requests.then(move |request| {
+        let answers = requests.map(move |request| {
             let shared = Arc::clone(&shared);
             async move {
                 let (access, caller) = &*shared;
@@ -61,7 +64,8 @@ impl Lease for LeaseService {
                 })
             }
         });
-        Ok(Response::new(Box::pin(answers)))
+        // In their order. Renewals that wait together share one look at who leads.
+        Ok(Response::new(Box::pin(answers.buffered(RENEWALS_IN_FLIGHT))))
     }
 
     async fn lease_time_to_live(
