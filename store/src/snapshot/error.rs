@@ -24,11 +24,20 @@ pub enum SnapshotError {
         path = .path.display()
     )]
     WrongHash { path: PathBuf },
-    /// As etcdutl says it.
-    #[error("snapshot missing hash but --skip-hash-check=false")]
+    /// Begins as etcdutl says it.
+    #[error(
+        "snapshot missing hash but --skip-hash-check=false: {path} does not end in its checksum; is \
+         it a file out of a data directory, or cut short?",
+        path = .path.display()
+    )]
     MissingHash { path: PathBuf },
-    /// As etcdutl says it.
-    #[error("expected sha256 {}, got {}", go_bytes(.expected), go_bytes(.found))]
+    /// Begins as etcdutl says it.
+    #[error(
+        "expected sha256 {}, got {}: {path} is damaged or incomplete",
+        go_bytes(.expected),
+        go_bytes(.found),
+        path = .path.display()
+    )]
     OtherHash { path: PathBuf, expected: [u8; 32], found: [u8; 32] },
 }
 

@@ -247,7 +247,8 @@ fn damage_anywhere_in_etcds_file_is_refused_by_its_hash_and_never_panics_without
     }
     std::fs::write(&file, &whole[..whole.len() - 32]).expect("the file is written");
     let error = load_any(&file, true, &|_| {}).expect_err("its hash is missing");
-    assert_eq!(error.to_string(), "snapshot missing hash but --skip-hash-check=false");
+    let text = error.to_string();
+    assert!(text.starts_with("snapshot missing hash but --skip-hash-check=false"), "{text}");
     assert!(load_any(&file, false, &|_| {}).is_ok());
     let mut wrong = whole;
     let last = wrong.len() - 1;
