@@ -73,8 +73,15 @@ async fn members_that_are_alike_serve() {
     cluster.members[follower].ready().await;
     let store = cluster.store(follower);
     assert_eq!(store.check_initially(store.as_ref()).await, Ok(()));
-    damage(cluster.store(leader));
-    let differing = store.check_initially(store.as_ref()).await;
+    let mut differing = Ok(());
+    for _ in 0..100 {
+        // What the leader applies meanwhile (the member that came back tells its URLs) heals it.
+        damage(cluster.store(leader));
+        differing = store.check_initially(store.as_ref()).await;
+        if differing.is_err() {
+            break;
+        }
+    }
     assert_eq!(differing, Err(vec![cluster.id(leader)]));
     cluster.stop_all().await;
 }
