@@ -21,6 +21,8 @@ struct Inner<S> {
     buffer: Vec<u8>,
     /// How much of the buffer has been written.
     written: usize,
+    /// Whether the socket may hold something that it was given: TLS keeps records that do not fit.
+    holds: bool,
 }
 
 impl<S> Clone for Corked<S> {
@@ -31,7 +33,7 @@ impl<S> Clone for Corked<S> {
 
 impl<S> Corked<S> {
     pub(in crate::server) fn new(socket: S) -> Self {
-        Self(Arc::new(Mutex::new(Inner { socket, buffer: Vec::new(), written: 0 })))
+        Self(Arc::new(Mutex::new(Inner { socket, buffer: Vec::new(), written: 0, holds: false })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<S>> {
@@ -48,9 +50,6 @@ impl<S: AsyncWrite + Unpin> Corked<S> {
 
 impl<S: AsyncWrite + Unpin> Inner<S> {
     fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.buffer.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
         while self.written < self.buffer.len() {
             let rest = &self.buffer[self.written..];
             let written = ready!(Pin::new(&mut self.socket).poll_write(context, rest))?;
@@ -58,14 +57,18 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written;
+            self.holds = true;
         }
         self.written = 0;
         self.buffer.clear();
         if self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         }
-        // TLS keeps records that the socket did not take.
-        Pin::new(&mut self.socket).poll_flush(context)
+        if self.holds {
+            ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+            self.holds = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Sees to it that there is room to collect more.
@@ -150,6 +153,23 @@ mod tests {
         assert!(matches!(corked.poll_uncork(&mut context), Poll::Ready(Ok(()))));
         theirs.read_exact(&mut read).await.expect("it was written");
         assert_eq!(&read, b"one two");
+    }
+
+    /// A socket that takes everything at once and keeps it, as TLS does, for a client that is slow.
+    #[tokio::test]
+    async fn what_the_socket_keeps_leaves_without_another_write() {
+        let (ours, mut theirs) = tokio::io::duplex(8);
+        let mut corked = Corked::new(tokio::io::BufWriter::with_capacity(1024, ours));
+        corked.write_all(&[7; 100]).await.expect("room");
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(corked.poll_uncork(&mut context).is_pending());
+        let reading = tokio::spawn(async move {
+            let mut read = [0; 100];
+            theirs.read_exact(&mut read).await.expect("all of it comes");
+        });
+        std::future::poll_fn(|context| corked.poll_uncork(context)).await.expect("it is taken");
+        reading.await.expect("no panic");
+        assert!(matches!(corked.poll_uncork(&mut context), Poll::Ready(Ok(()))));
     }
 
     #[tokio::test]
