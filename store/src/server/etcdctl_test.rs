@@ -7,13 +7,13 @@ use tokio::process::Command;
 use super::testing::Served;
 
 /// `etcdctl` with the certificates of a client, `None` when it is not installed.
-struct Etcdctl {
+pub(super) struct Etcdctl {
     endpoint: String,
     files: tempfile::TempDir,
 }
 
 impl Etcdctl {
-    fn of(served: &Served) -> Option<Self> {
+    pub(super) fn of(served: &Served) -> Option<Self> {
         let path = std::env::var_os("PATH")?;
         std::env::split_paths(&path).find(|dir| dir.join("etcdctl").is_file())?;
         let files = tempfile::tempdir().expect("a directory is made");
@@ -26,7 +26,7 @@ impl Etcdctl {
         Some(Self { endpoint: options.endpoints[0].clone(), files })
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let file = |name| self.files.path().join(name);
         let mut command = Command::new("etcdctl");
         command

@@ -1,43 +1,17 @@
 //! Stock etcdctl as a user, where it is installed.
 
-use std::process::{Output, Stdio};
-
-use tokio::process::Command;
+use std::process::Output;
 
 use crate::Config;
+use crate::server::etcdctl_test::Etcdctl;
 use crate::server::testing::Served;
 
-struct Etcdctl {
-    endpoint: String,
-    files: tempfile::TempDir,
-}
-
 impl Etcdctl {
-    /// `None` when it is not installed.
-    fn of(served: &Served) -> Option<Self> {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).find(|dir| dir.join("etcdctl").is_file())?;
-        let files = tempfile::tempdir().expect("a directory is made");
-        let options = served.options();
-        let tls = options.tls.expect("the server wants TLS");
-        let (certificate, key) = tls.identity.expect("the server wants a client certificate");
-        for (name, pem) in [("ca", tls.authorities), ("crt", certificate), ("key", key)] {
-            std::fs::write(files.path().join(name), pem).expect("a file is written");
-        }
-        Some(Self { endpoint: options.endpoints[0].clone(), files })
-    }
-
     /// What the command prints and says, as `user:password` if that is not empty.
     async fn told(&self, user: &str, arguments: &str) -> (bool, String) {
-        let file = |name| self.files.path().join(name);
-        let mut command = Command::new("etcdctl");
-        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.endpoint]);
-        command.arg("--cacert").arg(file("ca")).arg("--cert").arg(file("crt"));
-        command.arg("--key").arg(file("key"));
-        if !user.is_empty() {
-            command.args(["--user", user]);
-        }
-        command.args(arguments.split(' ')).stdin(Stdio::null()).kill_on_drop(true);
+        let mut words = if user.is_empty() { Vec::new() } else { vec!["--user", user] };
+        words.extend(arguments.split(' '));
+        let mut command = self.command(&words);
         let Output { status, stdout, stderr } = command.output().await.expect("etcdctl runs");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (status.success(), text(stdout) + &text(stderr))
