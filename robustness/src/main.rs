@@ -1,6 +1,9 @@
 //! `robustness simulate`, `robustness chaos`, `robustness check`.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
+use robustness::simulation;
 
 #[derive(Parser)]
 #[command(about = "Tries to make the store lose a write or tell a lie, and judges what it saw")]
@@ -10,8 +13,12 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Simulate(simulation::Arguments),
+}
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {}
+fn main() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Simulate(arguments) => simulation::run(&arguments),
+    }
 }

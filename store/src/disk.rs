@@ -25,6 +25,18 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// file that comes back holds nothing that matters.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes sure that what is read of the file from now on is on stable storage. What a process
+    /// wrote before it died may sit in the system's cache alone; and after a sync that failed, what
+    /// the cache holds may be what the disk will never have.
+    fn settle(&self, path: &Path) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.sync_data()?;
+        // What is clean is dropped and read anew. Advice: where it is not taken, a sync that failed
+        // in a process before this one is not noticed.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        Ok(())
+    }
+
     /// Creates a file that grows as it is written, or empties the one that is there. Only its owner may
     /// read it. Neither its content nor its directory entry is durable yet.
     fn create_growing(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
