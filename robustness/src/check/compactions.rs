@@ -136,7 +136,7 @@ impl Compactions {
         };
         (!self.may_reach(needed, told)).then(|| {
             let text = format!(
-                "was refused as compacted, but nobody had asked for a compaction of {needed} or above"
+                "was refused as compacted, but nobody had asked to compact {needed} or above"
             );
             (Kind::UnaskedCompaction, text)
         })

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::leases::{self, Lives};
 use super::options::Options;
 use super::revisions;
+use super::search;
 use super::verdict::{Search, Verdict};
 use super::watches::{self, Coverage};
 use crate::history::{Line, WatchAnswer};
@@ -26,6 +27,11 @@ pub fn check(lines: &[Line], options: &Options) -> Verdict {
     verdict.add(compactions.judge(&facts));
     verdict.add(leases::judge(&facts, &truth, &mut lives, options));
     verdict.add(watches::judge(&facts, &evidence, &truth, &compactions));
+    if facts.operations.len() <= options.searched_operations {
+        let (outcome, violation) = search::judge(&facts);
+        verdict.search = outcome;
+        verdict.add(violation);
+    }
     verdict
 }
 

@@ -24,5 +24,6 @@ proptest! {
     fn a_store_that_does_right_is_fine(seed in any::<u64>(), shape in shapes()) {
         let verdict = check(&history(seed, shape), &Options::default());
         prop_assert!(verdict.is_fine(), "{}", verdict);
+        prop_assert_eq!(verdict.search, Search::Ok);
     }
 }

@@ -16,6 +16,7 @@ mod leases;
 mod model;
 mod options;
 mod revisions;
+mod search;
 #[cfg(test)]
 mod testing;
 mod verdict;

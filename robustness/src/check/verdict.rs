@@ -188,7 +188,7 @@ impl fmt::Display for Verdict {
         };
         writeln!(
             f,
-            "{} operations ({} of unknown outcome), {} watches with {} events, revision {}; {search}",
+            "{} operations ({} unanswered), {} watches with {} events, revision {}; {search}",
             self.operations, self.unknown, self.watches, self.events, self.revision,
         )?;
         if self.is_fine() {

@@ -40,7 +40,7 @@ impl KeySpace {
     }
 
     /// The operations of a transaction that run on this state.
-    pub fn branch<'t>(&self, txn: &'t Txn) -> &'t [Op] {
+    pub(super) fn branch<'t>(&self, txn: &'t Txn) -> &'t [Op] {
         if self.holds(txn) { &txn.success } else { &txn.failure }
     }
 

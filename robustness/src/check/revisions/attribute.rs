@@ -11,12 +11,12 @@ use crate::check::options::Options;
 use crate::check::verdict::{Kind, Violation};
 use crate::check::watches::Coverage;
 
-/// Revisions that may be replayed again because an earlier choice was wrong. Beyond that the choices
-/// that went furthest are judged as they are.
+/// Revisions that may be replayed again because an earlier choice was wrong. Beyond that the
+/// choices that went furthest are judged as they are.
 const REPLAYED_AGAIN: usize = 200_000;
 
-/// Replays the history. Where no choice of makers explains it, tells what is wrong with the one that
-/// went furthest.
+/// Replays the history. Where no choice of makers explains it, tells what is wrong with the one
+/// that went furthest.
 pub(in crate::check) fn judge(
     facts: &Facts<'_>,
     evidence: &Evidence<'_>,

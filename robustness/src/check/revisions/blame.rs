@@ -126,7 +126,7 @@ fn lost(
         return None;
     }
     let text = format!(
-        "operation {} was acknowledged at revision {}, but operation {} shows {} where {} should be",
+        "operation {} was acknowledged at revision {}, but operation {} shows {} instead of {}",
         operation.number,
         operation.done().map_or(0, |response| response.revision),
         observer.number,

@@ -2,9 +2,9 @@
 //!
 //! Revisions are a total order that the store itself claims, so nothing has to be searched where
 //! they are known: each revision has one maker, found by its own acknowledgement or by what it
-//! wrote; the makers are replayed in order through the model, and every answer is compared with the
-//! replay. What cannot be told from the history (which of two unanswered deletions was it?) is tried
-//! in turn, within a bound.
+//! wrote; the makers are replayed in order through the model, and every answer is compared with
+//! the replay. What cannot be told from the history (which of two unanswered deletions was it?) is
+//! tried in turn, within a bound.
 
 mod attribute;
 mod blame;

@@ -160,7 +160,7 @@ impl Judge<'_> {
             self.add(Kind::WatchSplitRevision, lines.collect::<Vec<_>>(), text);
         } else if let Some((progress, told)) = self.progress.filter(|(at, _)| *at >= revision) {
             let text = format!(
-                "was told that all up to {progress} had been sent, and then of {key:?} at {revision}"
+                "was told that all up to {progress} was sent, and then of {key:?} at {revision}"
             );
             self.add(Kind::WatchProgressOvertook, [told, line], text);
         } else {
