@@ -408,7 +408,9 @@ impl Writer {
         self.write_buffer()
     }
 
-    /// Removes the oldest segments as long as all their entries are purged.
+    /// Removes the oldest segments as long as all their entries are purged. Each is gone for good before
+    /// the next goes: if a crash could bring back one without the one behind it, the log would have a
+    /// hole.
     fn remove_purged(&mut self) {
         let Some(purged) = self.checkpoint.purged.as_ref().map(|purged| purged.index) else {
             return;
@@ -417,7 +419,8 @@ impl Writer {
             && self.segments[0].last_index.is_none_or(|last| last <= purged)
         {
             let path = segment::path(&self.dir, self.segments[0].sequence);
-            if let Err(error) = self.options.disk.remove(&path) {
+            let removed = self.options.disk.remove(&path);
+            if let Err(error) = removed.and_then(|()| self.options.disk.sync_dir(&self.dir)) {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a purged segment");
                 break;
             }
