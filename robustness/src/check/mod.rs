@@ -6,6 +6,8 @@
 //! writes there, then compactions, leases and watches. Short histories are also searched for an
 //! order of their operations (`search`), which trusts none of that.
 
+#[cfg(test)]
+mod answers_test;
 mod compactions;
 mod evidence;
 mod facts;

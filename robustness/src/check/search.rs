@@ -6,6 +6,7 @@
 //! revision, event or value for granted, except that revisions never fall: where the state has
 //! passed one that an operation was answered with, that operation has no place any more.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::facts::{Answer, Facts, Operation};
@@ -73,6 +74,7 @@ struct Searcher<'a> {
     kept: HashSet<i64>,
     /// Leases that an answer says are not there: they may have run out without a trace.
     missing: HashSet<i64>,
+    granted: HashSet<i64>,
     steps: usize,
     /// The answered operations that could come next where the search got furthest.
     stuck: Vec<usize>,
@@ -94,6 +96,7 @@ impl<'a> Searcher<'a> {
             entries: Vec::new(),
             kept: HashSet::new(),
             missing: HashSet::new(),
+            granted: HashSet::new(),
             steps: 0,
             stuck: Vec::new(),
             furthest: 0,
@@ -122,11 +125,11 @@ impl<'a> Searcher<'a> {
             _ => operation.invoked,
         };
         self.entries.push(Entry { what: What::Operation(index), after, before });
-        if let Request::LeaseGrant { id, .. } = operation.request
-            && !operation.is_refused()
+        if !operation.is_refused()
+            && let Request::LeaseGrant { id, .. } = *granted(operation)
         {
             let after = operation.invoked;
-            self.entries.push(Entry { what: What::Expiry(*id), after, before: None });
+            self.entries.push(Entry { what: What::Expiry(id), after, before: None });
         }
     }
 
@@ -153,12 +156,17 @@ impl<'a> Searcher<'a> {
 
     fn note_missing(&mut self, operation: &Operation<'_>) {
         match (operation.request, operation.answer) {
+            // Granted again: it had ended.
+            (Request::LeaseGrant { id, .. }, _) if !self.granted.insert(*id) => {
+                self.missing.insert(*id);
+            }
             (
                 Request::LeaseKeepAlive { id },
                 Answer::Done(Response { body: Body::LeaseKeepAlive { ttl: 0, .. }, .. }),
             )
-            | (Request::LeaseRevoke { id }, Answer::Refused(Refusal::LeaseNotFound))
-            | (Request::LeaseGrant { id, .. }, _) => _ = self.missing.insert(*id),
+            | (Request::LeaseRevoke { id }, Answer::Refused(Refusal::LeaseNotFound)) => {
+                self.missing.insert(*id);
+            }
             (request, Answer::Refused(Refusal::LeaseNotFound)) => {
                 super::evidence::for_each_put(request, &mut |put| {
                     self.missing.insert(put.lease);
@@ -187,9 +195,7 @@ impl<'a> Searcher<'a> {
             }
             let Some(model) = self.step(entry, &place.model) else { continue };
             let (placed, count) = (place.placed.with(entry), place.count + 1);
-            if self.is_past_someone(&placed, &model)
-                || !tried.insert((placed.clone(), model.clone()))
-            {
+            if !tried.insert((placed.clone(), model.clone())) {
                 continue;
             }
             match self.place(placed, count, model) {
@@ -215,21 +221,24 @@ impl<'a> Searcher<'a> {
             });
             self.stuck = stuck.collect();
         }
-        let untried: Vec<usize> = must.into_iter().chain(may).map(|(index, _)| index).collect();
+        let over = must.iter().any(|(_, entry)| self.is_over(entry, model.keys.revision));
+        let untried: Vec<usize> = match over {
+            true => Vec::new(),
+            false => must.into_iter().chain(may).map(|(index, _)| index).collect(),
+        };
         Some(Place { placed, count, model, untried: untried.into_iter() })
     }
 
-    /// Whether an operation without a place was answered with a revision that is over.
-    fn is_past_someone(&self, placed: &Placed, model: &Model) -> bool {
-        let open = self.entries.iter().enumerate().filter(|(index, _)| !placed.has(*index));
-        open.into_iter().any(|(_, entry)| match entry.what {
+    /// Whether `entry` was answered with a revision that is over.
+    fn is_over(&self, entry: &Entry, revision: i64) -> bool {
+        match entry.what {
             What::Operation(index) => {
                 let operation = &self.facts.operations[index];
                 is_exact(operation.request)
-                    && operation.done().is_some_and(|done| done.revision < model.keys.revision)
+                    && operation.done().is_some_and(|done| done.revision < revision)
             }
             What::Expiry(_) => false,
-        })
+        }
     }
 
     /// The state after `entry`, if it can come after `model`.
@@ -243,7 +252,7 @@ impl<'a> Searcher<'a> {
             }
         };
         let operation = &self.facts.operations[index];
-        let outcome = model.apply(operation.request, &self.kept);
+        let outcome = model.apply(&granted(operation), &self.kept);
         match (operation.answer, outcome) {
             (Answer::Refused(told), Err(refusal)) => (*told == refusal).then(|| model.clone()),
             (Answer::Refused(_), Ok(_)) | (Answer::Done(_) | Answer::Unknown, Err(_)) => None,
@@ -258,6 +267,17 @@ impl<'a> Searcher<'a> {
                 (revision_fits && alike(&evaluated.body, body)).then_some(next)
             }
         }
+    }
+}
+
+/// The request, with the id and TTL that the store chose where it grants a lease.
+fn granted<'a>(operation: &Operation<'a>) -> Cow<'a, Request> {
+    match (operation.request, operation.answer) {
+        (
+            Request::LeaseGrant { .. },
+            Answer::Done(Response { body: Body::LeaseGrant { id, ttl }, .. }),
+        ) => Cow::Owned(Request::LeaseGrant { id: *id, ttl: *ttl }),
+        (request, _) => Cow::Borrowed(request),
     }
 }
 
@@ -276,12 +296,9 @@ fn is_exact(request: &Request) -> bool {
     }
 }
 
-/// Whether an answer is the expected one. A lease may be granted for longer than was asked.
+/// Whether an answer is the expected one. How much of a lease is left is not known here.
 fn alike(expected: &Body, answered: &Body) -> bool {
     match (expected, answered) {
-        (Body::LeaseGrant { id, ttl }, Body::LeaseGrant { id: got, ttl: longer }) => {
-            id == got && longer >= ttl
-        }
         (Body::LeaseKeepAlive { id, ttl }, Body::LeaseKeepAlive { id: got, ttl: left }) => {
             id == got && (*ttl > 0) == (*left > 0)
         }
