@@ -1,6 +1,9 @@
 //! `robustness simulate`, `robustness chaos`, `robustness check`.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
+use robustness::check;
 
 #[derive(Parser)]
 #[command(about = "Tries to make the store lose a write or tell a lie, and judges what it saw")]
@@ -10,8 +13,13 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Judge a recorded history
+    Check(check::Arguments),
+}
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {}
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+    }
 }

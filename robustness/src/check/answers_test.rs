@@ -233,7 +233,7 @@ fn wrong_answers_to_requests_are_found() {
         },
         Row {
             name: "swapped revisions",
-            change: swap_revisions,
+            change: |lines, _| swap_revisions(lines),
             kinds: &[Kind::WrongRevision],
             searched: true,
         },
@@ -306,7 +306,7 @@ fn refuse(what: &mut What, refusal: Refusal) {
 }
 
 /// Two acknowledged puts change places.
-fn swap_revisions(lines: &mut Vec<Line>, _: &mut StdRng) -> bool {
+fn swap_revisions(lines: &mut [Line]) -> bool {
     let puts: Vec<usize> =
         (0..lines.len()).filter(|index| is_put(&mut lines[*index].what)).collect();
     let number = |line: &Line| match &line.what {

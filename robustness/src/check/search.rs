@@ -9,13 +9,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::facts::{Answer, Facts, Operation};
+use super::facts::{Answer, Facts, Operation, changed};
 use super::model::Model;
 use super::verdict::{Kind, Search, Violation};
 use crate::history::*;
 
 /// Steps of one search: operations tried in a state. A history that takes more stays undecided.
-const STEPS: usize = 300_000;
+const STEPS: usize = 50_000;
 
 /// Searches for an order.
 pub(super) fn judge(facts: &Facts<'_>) -> (Search, Option<Violation>) {
@@ -71,6 +71,8 @@ struct Searcher<'a> {
     facts: &'a Facts<'a>,
     /// In the order of `after`.
     entries: Vec<Entry>,
+    /// Revisions that answers carry, and the entries answered; sorted.
+    answered: Vec<(i64, usize)>,
     kept: HashSet<i64>,
     /// Leases that an answer says are not there: they may have run out without a trace.
     missing: HashSet<i64>,
@@ -94,6 +96,7 @@ impl<'a> Searcher<'a> {
         let mut searcher = Self {
             facts,
             entries: Vec::new(),
+            answered: Vec::new(),
             kept: HashSet::new(),
             missing: HashSet::new(),
             granted: HashSet::new(),
@@ -105,6 +108,14 @@ impl<'a> Searcher<'a> {
             searcher.note(index, operation);
         }
         searcher.entries.sort_by_key(|entry| entry.after);
+        for (index, entry) in searcher.entries.iter().enumerate() {
+            let What::Operation(operation) = entry.what else { continue };
+            let operation = &facts.operations[operation];
+            if let Some(response) = operation.done().filter(|_| is_exact(operation.request)) {
+                searcher.answered.push((response.revision, index));
+            }
+        }
+        searcher.answered.sort_unstable();
         searcher
     }
 
@@ -195,7 +206,9 @@ impl<'a> Searcher<'a> {
             }
             let Some(model) = self.step(entry, &place.model) else { continue };
             let (placed, count) = (place.placed.with(entry), place.count + 1);
-            if !tried.insert((placed.clone(), model.clone())) {
+            if self.is_past_someone(&placed, &model)
+                || !tried.insert((placed.clone(), model.clone()))
+            {
                 continue;
             }
             match self.place(placed, count, model) {
@@ -221,24 +234,42 @@ impl<'a> Searcher<'a> {
             });
             self.stuck = stuck.collect();
         }
-        let over = must.iter().any(|(_, entry)| self.is_over(entry, model.keys.revision));
-        let untried: Vec<usize> = match over {
-            true => Vec::new(),
-            false => must.into_iter().chain(may).map(|(index, _)| index).collect(),
+        // What is answered right from here and changes nothing can just as well come first: then
+        // nothing else has to be tried.
+        let harmless = must
+            .iter()
+            .map(|(index, _)| *index)
+            .find(|index| self.changes_nothing(*index) && self.step(*index, &model).is_some());
+        let untried: Vec<usize> = match harmless {
+            Some(index) => vec![index],
+            None => must.into_iter().chain(may).map(|(index, _)| index).collect(),
         };
         Some(Place { placed, count, model, untried: untried.into_iter() })
     }
 
-    /// Whether `entry` was answered with a revision that is over.
-    fn is_over(&self, entry: &Entry, revision: i64) -> bool {
-        match entry.what {
-            What::Operation(index) => {
-                let operation = &self.facts.operations[index];
-                is_exact(operation.request)
-                    && operation.done().is_some_and(|done| done.revision < revision)
-            }
-            What::Expiry(_) => false,
+    /// Whether the answer says that nothing was changed.
+    fn changes_nothing(&self, entry: usize) -> bool {
+        let What::Operation(index) = self.entries[entry].what else { return false };
+        let operation = &self.facts.operations[index];
+        match (operation.request, operation.answer) {
+            (_, Answer::Refused(_)) => true,
+            (_, Answer::Unknown) => false,
+            (Request::Range(_) | Request::LeaseKeepAlive { .. }, Answer::Done(_)) => true,
+            (
+                Request::Put(_) | Request::Delete(_) | Request::Txn(_),
+                Answer::Done(Response { body, .. }),
+            ) => !changed(body),
+            (
+                Request::Compact { .. } | Request::LeaseGrant { .. } | Request::LeaseRevoke { .. },
+                Answer::Done(_),
+            ) => false,
         }
+    }
+
+    /// Whether an operation without a place was answered with a revision that is over.
+    fn is_past_someone(&self, placed: &Placed, model: &Model) -> bool {
+        let first = self.answered.iter().find(|(_, entry)| !placed.has(*entry));
+        first.is_some_and(|(revision, _)| *revision < model.keys.revision)
     }
 
     /// The state after `entry`, if it can come after `model`.

@@ -143,7 +143,7 @@ fn doubt(replay: &Replay<'_>, cause: Cause) -> Option<Violation> {
         Cause::Unexplained => {
             let text = format!(
                 "no request and no lease explains revision {revision} (deleted: {:?})",
-                seen.deletes
+                seen.deletes.iter().map(|(key, _)| *key).collect::<Vec<_>>()
             );
             Some(Violation::new(Kind::UnexplainedChange, [line], text))
         }
