@@ -53,6 +53,9 @@ pub enum Kind {
     LeaseAfterEnd,
     /// A lease that nobody granted.
     UnknownLease,
+    /// Which unanswered writes were done was not found within the bound: what else the judge by
+    /// revisions says may come from a wrong guess.
+    GivenUp,
     /// No order of the requests explains their answers.
     NotLinearizable,
     /// An event outside the watch's range.
