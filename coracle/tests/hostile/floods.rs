@@ -48,7 +48,9 @@ async fn floods_of_frames_drown_nobody() {
     while !floods.iter().all(std::thread::JoinHandle::is_finished) {
         target.serves().await;
     }
-    floods.map(|flood| flood.join().expect("it ends"));
+    for flood in floods {
+        flood.join().expect("it ends");
+    }
     target.serves().await;
     target.assert_grown_less(before, BOUND);
 }

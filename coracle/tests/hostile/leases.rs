@@ -1,5 +1,7 @@
 //! Storms of leases, and of wrong passwords.
 
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 use store::Store;
@@ -44,35 +46,56 @@ async fn leases_that_come_and_go_in_a_storm_hold_up_no_write() {
     tokio::time::timeout(3 * PATIENCE, ending).await.expect("all leases end");
 }
 
-const WRONG: usize = 400;
+/// Passwords that are guessed at once; each takes a while to be found wrong.
+const WRONG: usize = 100;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_passwords_in_masses_hold_up_nobody_who_is_in() {
+/// The answer to a call of the JSON gateway.
+fn gateway(port: u16, path: &str, token: &str, body: &str) -> String {
+    let socket = ask(port, path, token, body);
+    let mut answer = String::new();
+    BufReader::new(socket).read_to_string(&mut answer).expect("it is answered");
+    answer
+}
+
+fn ask(port: u16, path: &str, token: &str, body: &str) -> TcpStream {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: {token}\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time can be set");
+    socket.write_all(request.as_bytes()).expect("it is taken");
+    socket
+}
+
+#[test]
+fn wrong_passwords_in_masses_hold_up_nobody_who_is_in() {
     let target = Target::start();
     let endpoint = format!("http://127.0.0.1:{}", target.client);
-    let ctl = |arguments: &[&str]| {
+    for words in ["user add root:secret", "user grant-role root root", "auth enable"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_coracle"));
-        command.args(["ctl", "--endpoints", &endpoint]).args(arguments);
+        command.args(["ctl", "--endpoints", &endpoint]).args(words.split(' '));
         let output = command.output().expect("it runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    ctl(&["user", "add", "root:secret"]);
-    ctl(&["user", "grant-role", "root", "root"]);
-    ctl(&["auth", "enable"]);
-    let before = target.resident();
-    let body = r#"{"name":"root","password":"wrong"}"#;
-    let request = format!(
-        "POST /v3/auth/authenticate HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut guessers = Vec::new();
-    for _ in 0..WRONG {
-        use std::io::Write;
-        let socket = std::net::TcpStream::connect(("127.0.0.1", target.client));
-        let mut socket = socket.expect("it listens");
-        socket.write_all(request.as_bytes()).expect("it is taken");
-        guessers.push(socket);
     }
-    ctl(&["--user", "root:secret", "--command-timeout", "80s", "put", "a", "b"]);
+    let log_in = |password: &str| format!(r#"{{"name":"root","password":"{password}"}}"#);
+    let path = "/v3/auth/authenticate";
+    let answer = gateway(target.client, path, "", &log_in("secret"));
+    let (_, token) = answer.split_once(r#""token":""#).expect("it is right");
+    let (token, _) = token.split_once('"').expect("it ends");
+    let before = target.resident();
+    let guesses: Vec<_> =
+        (0..WRONG).map(|_| ask(target.client, path, "", &log_in("wrong"))).collect();
+    for _ in 0..20 {
+        let put = r#"{"key":"YQ==","value":"YQ=="}"#;
+        let answer = gateway(target.client, "/v3/kv/put", token, put);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    for guess in guesses {
+        let mut answer = String::new();
+        BufReader::new(guess).read_to_string(&mut answer).expect("it is answered");
+        assert!(answer.contains("authentication failed"), "{answer}");
+    }
     target.assert_grown_less(before, 64 * MIB);
 }

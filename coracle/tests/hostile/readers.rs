@@ -14,7 +14,8 @@ const VALUES: usize = 128;
 const CONNECTIONS: usize = 8;
 /// Asked for on each connection: 8 GiB in all.
 const ASKED: u32 = 128;
-/// What a connection may hold: what is written out, an answer that is being written, buffers.
+/// What a connection may hold: an answer that is written out, what the allocator keeps of the one
+/// before, buffers.
 const CONNECTION_BYTES: u64 = 24 << 20;
 
 /// `Range` of everything.
@@ -46,8 +47,9 @@ async fn who_reads_no_answers_holds_few_of_them() {
 const WATCH_CONNECTIONS: usize = 4;
 const WATCHERS: u32 = 1000;
 const WRITES: usize = 2000;
-/// What a watcher may hold: the items in its channel, which share their events, and its task.
-const WATCHER_BYTES: u64 = 64 << 10;
+/// What a watcher alone on its stream may hold: 1024 items that share their events, 64 answers, two
+/// pieces of 32 KiB written out, its task; and what the allocator rounds up to.
+const WATCHER_BYTES: u64 = 192 << 10;
 
 /// A stream of watches with one on everything: create { key: "\0", range_end: "\0" }.
 fn watch(stream: u32) -> Vec<u8> {

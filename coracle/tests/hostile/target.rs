@@ -30,8 +30,8 @@ impl Target {
     }
 
     pub async fn connect(&self) -> Arc<Remote> {
-        let connecting = connect(&format!("http://127.0.0.1:{}", self.client), None);
-        connecting.await.expect("another client is taken")
+        let endpoint = format!("http://127.0.0.1:{}", self.client);
+        connect(&endpoint, None).await.expect("another client is taken")
     }
 
     /// Somebody else comes, and is served.

@@ -9,7 +9,6 @@ use super::hosts::Hosts;
 use super::load::{Load, contents};
 use crate::member::Member;
 
-const FOUNDING: &str = "Three members with TLS";
 const BACKUP: &str = "Backup and restore";
 const ETCD: &str = "From etcd, and back";
 
@@ -85,5 +84,4 @@ async fn data_move_from_etcd_to_the_store_and_back() {
     let etcd = hosts.connect('a').await;
     let (latest, now) = contents(&etcd, 0).await;
     assert!(now == then && latest == revision, "revision {revision} became {latest}");
-    hosts.told('a', &document::command(FOUNDING, "coracle ctl endpoint status"));
 }
