@@ -1,6 +1,8 @@
 //! `coracle store`, and the same under the name `etcd`, from outside.
 
+mod hostile;
 mod member;
+mod operations;
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

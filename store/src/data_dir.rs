@@ -7,6 +7,7 @@
 //!  wal/  snap/    truth: the log, and snapshots that cover what the log no longer holds; `wal` is a
 //!                 link where the log has a disk of its own
 //!  sled/          applied state, disposable
+//!  restoring/     a restore that is under way, or was cut off
 //! ```
 
 use std::fs::{File, OpenOptions};
@@ -24,6 +25,9 @@ const FORMAT: u32 = 1;
 const LOCK: &str = "LOCK";
 const MEMBER: &str = "member.json";
 const WAL: &str = "wal";
+
+/// Where a restore works until it is finished.
+pub(crate) const RESTORING: &str = "restoring";
 
 /// Names that a directory of ours may hold besides `member.json` while it is being created.
 /// `fixtures` holds certificates that the member made for itself.
@@ -70,6 +74,8 @@ impl DataDir {
             }
             Err(source) => return Err(io_error("read", &member)(source)),
         };
+        // Left by a restore that was cut off when all was done.
+        let _ = std::fs::remove_dir(path.join(RESTORING));
         let dir = Self { path: path.to_owned(), lock, identity };
         for sub in [dir.wal(), dir.snapshots()] {
             std::fs::create_dir_all(&sub).map_err(io_error("create directory", &sub))?;
@@ -106,6 +112,11 @@ impl DataDir {
 /// Where snapshots lie in the data directory `path`.
 pub fn snapshots_in(path: &Path) -> PathBuf {
     path.join("snap")
+}
+
+/// What makes the data directory `path` a member's.
+pub fn member_in(path: &Path) -> PathBuf {
+    path.join(MEMBER)
 }
 
 /// Makes `path`, which holds a restored snapshot, a member's directory.
@@ -166,16 +177,20 @@ fn place_wal(path: &Path, wal: &Path) -> Result<(), OpenError> {
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
-    let mut stranger = None;
+    let (mut stranger, mut unfinished) = (None, false);
     for entry in std::fs::read_dir(path).map_err(io_error("read directory", path))? {
         let entry = entry.map_err(io_error("read directory", path))?;
         let name = entry.file_name();
         if name == MEMBER {
             return Ok(());
         }
+        unfinished |= name == RESTORING;
         if !BEGINNINGS.iter().any(|ours| name == *ours) {
             stranger = Some(entry.path());
         }
+    }
+    if unfinished {
+        return Err(OpenError::Unfinished { dir: path.to_owned() });
     }
     stranger.map_or(Ok(()), |path| Err(OpenError::Foreign { path }))
 }

@@ -22,6 +22,11 @@ pub enum OpenError {
     )]
     Foreign { path: PathBuf },
     #[error(
+        "a restore into {dir} was cut off, or is under way; run the same `snapshot restore` again",
+        dir = .dir.display()
+    )]
+    Unfinished { dir: PathBuf },
+    #[error(
         "{path} has data format {format}, which this version does not know; use the version that \
          wrote it",
         path = .path.display()

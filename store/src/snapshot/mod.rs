@@ -35,6 +35,7 @@ mod image;
 mod output;
 mod progress;
 mod restore;
+mod restoring;
 mod stream;
 
 pub use any::{SnapshotFormat, SnapshotStatus, format_of, status};
@@ -44,6 +45,7 @@ pub use error::SnapshotError;
 pub use hash::{FileHash, FileHashError, hash_kv};
 pub use progress::{OnProgress, Phase, Progress};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
+pub use restoring::is_unfinished;
 pub use stream::SnapshotReader;
 
 pub(crate) use decode::load;
@@ -58,5 +60,7 @@ mod etcd_test;
 mod peer_test;
 #[cfg(test)]
 mod restore_test;
+#[cfg(test)]
+mod restoring_test;
 #[cfg(test)]
 mod snapshot_test;

@@ -11,9 +11,9 @@ use super::bootstrap::{self, BootstrapError};
 use super::error::SnapshotError;
 use super::files::Home;
 use super::progress::OnProgress;
+use super::restoring::{self, Restoring, Site};
 use crate::alarm::Alarms;
 use crate::config::InitialMember;
-use crate::data_dir;
 use crate::membership::{cluster_id, member_id};
 use crate::mvcc::{Identity, Side, State};
 use crate::open_error::OpenError;
@@ -75,6 +75,8 @@ pub enum RestoreError {
     /// As etcdutl says it.
     #[error("wal-dir {dir:?} exists")]
     WalExists { dir: PathBuf },
+    #[error("another process restores into {dir}; wait for it, or end it", dir = .dir.display())]
+    UnderWay { dir: PathBuf },
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("revision {revision} cannot be raised by {by}")]
@@ -92,7 +94,8 @@ pub enum RestoreError {
 /// Revisions go on where the snapshot ends, history back to its compaction included. Cluster and
 /// member get new ids, so that members of the old cluster are not mistaken for peers; alarms stay
 /// behind, because they name members of the old cluster. Nothing is written unless the file is
-/// whole and the directory empty, and nothing is left if writing fails.
+/// whole and the directory empty, and nothing is left if writing fails. A restore that is cut off
+/// leaves nothing that a member would start with; the next one into the same directory starts over.
 ///
 /// Members of one cluster restored apart are alike: ids follow from URLs and token, and each log
 /// begins with the same membership.
@@ -104,9 +107,14 @@ pub fn restore(
 ) -> Result<Restored, RestoreError> {
     let data_dir = data_dir.as_ref();
     let (identity, membership) = founders(&options)?;
-    refuse_non_empty(data_dir)?;
+    let site = restoring::look_at(data_dir)?;
     if let Some(dir) = options.wal_dir.as_ref().filter(|dir| dir.exists()) {
-        return Err(RestoreError::WalExists { dir: dir.clone() });
+        // One that was cut off may have made it, and put nothing into it.
+        let made = site == Site::Unfinished
+            && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+        if !made {
+            return Err(RestoreError::WalExists { dir: dir.clone() });
+        }
     }
     let mut loaded = load_any(path.as_ref(), !options.skip_hash_check, on_progress)?;
     bump(&mut loaded.state, options.bump_revision)?;
@@ -122,12 +130,13 @@ pub fn restore(
     meta.compacted = state.compacted;
     meta.side = Side::clone(&state.side);
     meta.version = crate::ETCD_VERSION.to_owned();
-    let existed = data_dir.exists();
     let wal_dir = options.wal_dir.as_deref();
-    let outcome = make_wal_dir(wal_dir)
-        .and_then(|()| write(data_dir, &loaded.meta, &loaded.state, identity, on_progress));
+    let outcome = Restoring::begin(data_dir).and_then(|restoring| {
+        make_wal_dir(wal_dir)?;
+        write(&restoring.snapshots(), &loaded.meta, &loaded.state, on_progress)?;
+        restoring.finish(identity)
+    });
     if outcome.is_err() {
-        remove(data_dir, existed);
         // It was made here, and nothing was put into it.
         let _ = wal_dir.map(std::fs::remove_dir);
     }
@@ -213,54 +222,20 @@ fn make_wal_dir(dir: Option<&Path>) -> Result<(), RestoreError> {
 }
 
 /// What is kept is everyone's secrets.
-fn make_private(dir: &Path) -> io::Result<()> {
+pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 fn write(
-    data_dir: &Path,
+    snapshots: &Path,
     meta: &super::Meta,
     state: &State,
-    identity: Identity,
     on_progress: OnProgress<'_>,
 ) -> Result<(), RestoreError> {
-    let snapshots = data_dir::snapshots_in(data_dir);
-    let write = || {
-        make_private(&snapshots)?;
-        Home::new(snapshots.clone()).write_telling(meta, state, on_progress)
-    };
-    write().map_err(|source| RestoreError::Io {
+    let home = Home::new(snapshots.to_owned());
+    home.write_telling(meta, state, on_progress).map(drop).map_err(|source| RestoreError::Io {
         action: "write a snapshot into",
-        path: snapshots.clone(),
+        path: snapshots.to_owned(),
         source,
-    })?;
-    // Last, so that a directory left half done is never taken for a member's.
-    data_dir::write_member(data_dir, identity)?;
-    Ok(())
-}
-
-/// Takes back what was begun in a directory that was empty. What cannot be removed stays; the error
-/// that led here is what is told.
-fn remove(data_dir: &Path, existed: bool) {
-    if !existed {
-        let _ = std::fs::remove_dir_all(data_dir);
-        return;
-    }
-    let _ = std::fs::remove_dir_all(data_dir::snapshots_in(data_dir));
-    for name in ["member.json", "member.json.tmp"] {
-        let _ = std::fs::remove_file(data_dir.join(name));
-    }
-}
-
-fn refuse_non_empty(dir: &Path) -> Result<(), RestoreError> {
-    match std::fs::read_dir(dir) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(RestoreError::NotEmpty { dir: dir.to_owned() }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => {
-            Err(RestoreError::Io { action: "read directory", path: dir.to_owned(), source })
-        }
-    }
+    })
 }
