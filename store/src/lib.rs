@@ -59,3 +59,5 @@ mod crash_test;
 mod embedded_test;
 #[cfg(test)]
 mod restart_test;
+#[cfg(test)]
+mod scratch;
