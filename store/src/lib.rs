@@ -18,6 +18,8 @@ mod embedded;
 mod embedded_store;
 mod error;
 mod face;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod lease;
 pub mod membership;
 mod meters;
@@ -57,6 +59,8 @@ pub use watch::Progress;
 mod crash_test;
 #[cfg(test)]
 mod embedded_test;
+#[cfg(test)]
+mod hostile_test;
 #[cfg(test)]
 mod restart_test;
 #[cfg(test)]
