@@ -31,6 +31,8 @@ mod etcd;
 mod files;
 pub(crate) mod format;
 mod hash;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hostile;
 mod image;
 mod output;
 mod progress;
@@ -48,12 +50,14 @@ pub use restore::{RestoreError, RestoreOptions, Restored, restore};
 pub use restoring::is_unfinished;
 pub use stream::SnapshotReader;
 
-pub(crate) use decode::load;
+pub(crate) use decode::{Loaded, check, load};
 pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;
 pub(crate) use stream::start as stream;
 
+#[cfg(test)]
+mod damage_test;
 #[cfg(test)]
 mod etcd_test;
 #[cfg(test)]

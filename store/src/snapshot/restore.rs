@@ -81,12 +81,18 @@ pub enum RestoreError {
     Bootstrap(#[from] BootstrapError),
     #[error("revision {revision} cannot be raised by {by}")]
     Revision { revision: i64, by: u64 },
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    #[error("{0}; nothing was restored: use another snapshot")]
+    Snapshot(SnapshotError),
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     DataDir(#[from] OpenError),
+}
+
+impl From<SnapshotError> for RestoreError {
+    fn from(error: SnapshotError) -> Self {
+        Self::Snapshot(error)
+    }
 }
 
 /// Makes the data directory of a member of a new cluster from a snapshot of either format.
@@ -195,15 +201,14 @@ fn voters(nodes: BTreeMap<u64, MemberNode>) -> Membership {
 /// watches from any older revision are refused. etcd counts from its last record, here it is the
 /// store's revision, which is not less.
 fn bump(state: &mut State, by: u64) -> Result<(), RestoreError> {
-    if by == 0 {
-        return Ok(());
-    }
     let revision = state.revision;
     let raised = i64::try_from(by).ok().and_then(|by| revision.checked_add(by));
     // One is left, for the first write.
     let raised = raised.filter(|raised| *raised < i64::MAX);
     state.revision = raised.ok_or(RestoreError::Revision { revision, by })?;
-    state.compact_loaded(state.revision);
+    if by > 0 {
+        state.compact_loaded(state.revision);
+    }
     Ok(())
 }
 

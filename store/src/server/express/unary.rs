@@ -70,7 +70,11 @@ where
 }
 
 /// The only message of a request.
-async fn receive<B>(mut body: Pin<&mut B>, call: &Call, limit: usize) -> Result<Bytes, Status>
+pub(in crate::server) async fn receive<B>(
+    mut body: Pin<&mut B>,
+    call: &Call,
+    limit: usize,
+) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes, Error: Into<axum::BoxError>>,
 {
