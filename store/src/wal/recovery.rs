@@ -61,7 +61,7 @@ pub struct Recovered {
 /// Reads the WAL in `dir` (which exists), and opens it for writing. An empty directory is an empty
 /// log.
 pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
-    if let Some(last) = list(dir)?.last() {
+    if let Some(last) = list(dir)?.last().filter(|_| !planted!(CacheBelieved)) {
         // Nothing may be taken for durable that an earlier process wrote and did not sync.
         let path = segment::path(dir, *last);
         options.disk.settle(&path).map_err(io_error("sync", &path))?;

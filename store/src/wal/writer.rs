@@ -444,8 +444,13 @@ impl Writer {
             && self.segments[0].last_index.is_none_or(|last| last <= purged)
         {
             let path = segment::path(&self.dir, self.segments[0].sequence);
-            let removed = self.options.disk.remove(&path);
-            if let Err(error) = removed.and_then(|()| self.options.disk.sync_dir(&self.dir)) {
+            let disk = &self.options.disk;
+            let removed =
+                disk.remove(&path).and_then(|()| match planted!(SegmentsRemovedTogether) {
+                    true => Ok(()),
+                    false => disk.sync_dir(&self.dir),
+                });
+            if let Err(error) = removed {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a purged segment");
                 break;
             }
