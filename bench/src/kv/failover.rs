@@ -120,7 +120,8 @@ async fn first_put(endpoints: &[Endpoint]) {
     let mut next = tokio::time::interval(PAUSE);
     loop {
         tokio::select! {
-            _ = next.tick() => for endpoint in endpoints.to_vec() {
+            _ = next.tick() => for endpoint in endpoints {
+                let endpoint = endpoint.clone();
                 tasks.spawn_local(async move { put(&mut Connection::open(&endpoint).await?).await });
             },
             Some(Ok(Ok(()))) = tasks.join_next() => return,

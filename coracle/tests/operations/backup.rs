@@ -70,7 +70,7 @@ async fn a_backup_taken_while_all_is_written_to_holds_one_revision() {
         let [client] = free_ports();
         let _member = alone(&hosts, &hosts.file(name, &file), client);
         let restored = connect(&format!("http://127.0.0.1:{client}"), None).await;
-        let (latest, restored) = contents(&*restored.expect("it answers"), 0).await;
+        let (latest, restored) = contents(&restored.expect("it answers"), 0).await;
         assert_eq!(latest, revision, "{file} of {name} ends where it says");
         assert!(restored == then, "{file} of {name} differs from revision {revision}");
     }

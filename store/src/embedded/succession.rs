@@ -85,7 +85,7 @@ impl Embedded {
         let metrics = metrics.borrow_watched();
         let votes = metrics.membership_config.voter_ids().any(|id| id == me);
         let follows = metrics.current_leader == Some(leader) && leader != me && votes;
-        follows.then(|| metrics.vote.clone())
+        follows.then_some(metrics.vote)
     }
 
     /// Whether nobody is where `leader` was, and nothing came from it meanwhile.
@@ -107,7 +107,7 @@ impl Embedded {
         tracing::info!(leader = format_args!("{leader:x}"), "the leader's process has ended");
         // What a leader says that goes in order; addressed to itself, so that nobody is forced on
         // the others.
-        let farewell = TransferLeaderRequest::new(vote.clone(), leader, None);
+        let farewell = TransferLeaderRequest::new(vote, leader, None);
         if self.raft.handle_transfer_leader(farewell).await.is_err() {
             return; // The core has ended, and has said why.
         }
