@@ -1,0 +1,155 @@
+//! The loss of power under a member that was killed.
+//!
+//! A disk promises only what a sync covered. So from everything else a random part stays: of each file's
+//! pages written since its last sync none, some or all; its growth not, or as zeros, or with some of the
+//! pages; and of what was done to names the first so many, for file systems journal names in order.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::journal::{self, Name, PAGE, Pages};
+use super::{DiskError, Volume, io_error};
+
+/// What a power loss took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Pages that went back to what they held, and those that stayed though they might have gone.
+    pub pages: usize,
+    pub pages_kept: usize,
+    /// Files that shrank to the size that was on the disk.
+    pub growths: usize,
+    /// Creations, renames and removals that did not happen, and those that did.
+    pub names: usize,
+    pub names_kept: usize,
+}
+
+/// Takes from `volume` what the journal in `side` says was not on the disk. No process uses it.
+pub fn power_loss(volume: &Volume, side: &Path, rng: &mut StdRng) -> Result<Lost, DiskError> {
+    let mut lost = Lost::default();
+    let inodes = inodes(volume.root())?;
+    let journals = side.join("pages");
+    for entry in fs::read_dir(&journals).map_err(io_error("list", &journals))? {
+        let path = entry.map_err(io_error("list", &journals))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let inode = name.and_then(|name| name.parse::<u64>().ok());
+        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        // A file without a name is gone with the process.
+        if let Some(file) = inode.and_then(|inode| inodes.get(&inode))
+            && let Some(pages) = journal::pages(&bytes)
+        {
+            lose_pages(file, &pages, rng, &mut lost).map_err(io_error("change", file))?;
+        }
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+    }
+    let names = side.join("names");
+    let unsynced = journal::unsynced_names(&names)?;
+    let kept = rng.random_range(0..=unsynced.len());
+    (lost.names, lost.names_kept) = (unsynced.len() - kept, kept);
+    for name in unsynced[kept..].iter().rev() {
+        undo(name, &volume.saved()).map_err(io_error("undo names in", volume.root()))?;
+    }
+    // What is saved belongs to the past of names that are now as the disk has them.
+    let saved = volume.saved();
+    fs::remove_dir_all(&saved).map_err(io_error("remove", &saved))?;
+    fs::create_dir(&saved).map_err(io_error("create directory", &saved))?;
+    fs::write(&names, "").map_err(io_error("write", &names))?;
+    Ok(lost)
+}
+
+/// A path for each inode.
+fn inodes(root: &Path) -> Result<BTreeMap<u64, PathBuf>, DiskError> {
+    let mut found = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).map_err(io_error("list", &directory))? {
+            let path = entry.map_err(io_error("list", &directory))?.path();
+            let about = path.symlink_metadata().map_err(io_error("look at", &path))?;
+            if about.is_dir() {
+                directories.push(path);
+            } else if about.is_file() {
+                found.insert(about.ino(), path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How much of what was written stays: often nothing or everything, else each page for itself.
+fn share(rng: &mut StdRng) -> f64 {
+    match rng.random_range(0..4) {
+        0 => 0.0,
+        1 => 1.0,
+        _ => rng.random(),
+    }
+}
+
+fn lose_pages(path: &Path, pages: &Pages, rng: &mut StdRng, lost: &mut Lost) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let size = file.metadata()?.len();
+    let share = share(rng);
+    for (page, before) in &pages.before {
+        if rng.random_bool(share) {
+            lost.pages_kept += 1;
+            continue;
+        }
+        restore(&file, *page, before)?;
+        lost.pages += 1;
+    }
+    // The file system may have the new size without the pages, which then are zeros.
+    if size > pages.size && rng.random_bool(0.5) {
+        file.set_len(pages.size)?;
+        lost.growths += 1;
+    } else if size < pages.size {
+        // Cut, or not yet: then with all that was there, or the size would be a lie.
+        if rng.random_bool(0.5) {
+            for (page, before) in &pages.before {
+                restore(&file, *page, before)?;
+            }
+            file.set_len(pages.size)?;
+        } else {
+            file.set_len(size)?;
+        }
+    }
+    Ok(())
+}
+
+fn restore(file: &File, page: u64, before: &[u8]) -> io::Result<()> {
+    let mut content = before.to_vec();
+    let at = page * PAGE as u64;
+    let end = file.metadata()?.len().max(at + before.len() as u64);
+    let inside = usize::try_from(end - at).map_or(PAGE, |length| length.min(PAGE));
+    content.resize(inside, 0);
+    file.write_all_at(&content, at)
+}
+
+fn undo(name: &Name, saved: &Path) -> io::Result<()> {
+    match name {
+        Name::Create { path } => gone(fs::remove_file(path)),
+        Name::MakeDirectory { path } => gone(fs::remove_dir_all(path)),
+        Name::RemoveDirectory { path } => fs::create_dir(path),
+        Name::Rename { from, to, saved: replaced } => {
+            fs::rename(to, from)?;
+            match replaced {
+                Some(name) => fs::hard_link(saved.join(name), to),
+                None => Ok(()),
+            }
+        }
+        Name::Remove { path, saved: Some(name) } => fs::hard_link(saved.join(name), path),
+        // Nothing was there to be saved.
+        Name::Remove { saved: None, .. } => Ok(()),
+    }
+}
+
+/// What is gone need not be removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
