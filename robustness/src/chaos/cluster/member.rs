@@ -74,7 +74,13 @@ impl std::fmt::Debug for Pki {
 }
 
 impl Member {
-    pub fn create(directory: &Path, slot: usize, name: &str) -> Result<Self, ClusterError> {
+    /// Makes its disk and controls below `directory`. It will log into `logs`.
+    pub fn create(
+        directory: &Path,
+        logs: &Path,
+        slot: usize,
+        name: &str,
+    ) -> Result<Self, ClusterError> {
         let own = directory.join(format!("member{slot}"));
         let journal = own.join("journal");
         make(&journal.join("pages"))?;
@@ -86,7 +92,7 @@ impl Member {
             process: None,
             paused: false,
             journal,
-            log: directory.join("logs").join(format!("member{slot}.log")),
+            log: logs.join(format!("m{slot}.log")),
         })
     }
 

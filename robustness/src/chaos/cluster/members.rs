@@ -37,13 +37,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes everything below `directory`, and starts nothing.
-    pub fn create(directory: &Path, founding: Founding) -> Result<Self, ClusterError> {
+    /// Makes everything below `directory`, with logs in `logs`, and starts nothing.
+    pub fn create(
+        directory: &Path,
+        logs: &Path,
+        founding: Founding,
+    ) -> Result<Self, ClusterError> {
         let network = Network::build(founding.members)?;
         let pki = Pki::create(&directory.join("pki"), founding.members)?;
         let library = FaultLibrary::compile(directory)?;
         let members = (0..founding.members)
-            .map(|slot| Member::create(directory, slot, &format!("m{slot}")))
+            .map(|slot| Member::create(directory, logs, slot, &format!("m{slot}")))
             .collect::<Result<_, _>>()?;
         let pki = std::sync::Arc::new(pki);
         Ok(Self { members, network, pki, founding, library, replaced: 0 })
@@ -172,7 +176,7 @@ impl Cluster {
         self.members[slot].wipe()?;
         let peer_url = self.members[slot].peer_url();
         let present = |members: &[store_proto::etcdserverpb::Member], id: u64| {
-            members.iter().any(|member| member.ID == id)
+            members.iter().any(|member| member.id == id)
         };
         let deadline = Instant::now() + RECOVERY;
         // The first try may fall on the time without a leader, or be done without being answered.
@@ -186,7 +190,7 @@ impl Cluster {
                 }
                 removed = true;
                 let joined = |member: &store_proto::etcdserverpb::Member| {
-                    member.ID != id && member.peer_ur_ls.contains(&peer_url)
+                    member.id != id && member.peer_ur_ls.contains(&peer_url)
                 };
                 if !members.iter().any(joined) {
                     admin.member_add(peer_url.clone()).await?;
