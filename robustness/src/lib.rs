@@ -7,3 +7,4 @@ pub mod chaos;
 pub mod check;
 pub mod history;
 pub mod simulation;
+pub mod traffic;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use robustness::chaos;
+use robustness::{chaos, simulation};
 
 #[derive(Parser)]
 #[command(about = "Tries to make the store lose a write or tell a lie, and judges what it saw")]
@@ -14,26 +14,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Chaos(chaos::Settings),
+    Simulate(simulation::Arguments),
+    Chaos(chaos::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Chaos(settings) => run_chaos(&settings),
+        Command::Simulate(arguments) => simulation::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
     }
-}
-
-fn run_chaos(settings: &chaos::Settings) -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    let report = chaos::run(settings)?;
-    match settings.output {
-        chaos::Format::Text => println!("{report}"),
-        chaos::Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
-    }
-    Ok(if report.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::sync_dir;
+use crate::disk::{Disk, OsDisk};
 use crate::mvcc::Identity;
 use crate::open_error::OpenError;
 
@@ -49,6 +49,7 @@ impl DataDir {
     /// Takes hold of `path`, creating it with a new identity from `choose` if there is nothing. The
     /// log is kept in `wal` where one is named.
     pub fn open(
+        disk: &dyn Disk,
         path: &Path,
         wal: Option<&Path>,
         choose: impl FnOnce() -> Identity,
@@ -64,7 +65,7 @@ impl DataDir {
             Ok(bytes) => parse(&member, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let identity = choose();
-                write_member(path, identity)?;
+                write_member_on(disk, path, identity)?;
                 identity
             }
             Err(source) => return Err(io_error("read", &member)(source)),
@@ -73,7 +74,7 @@ impl DataDir {
         for sub in [dir.wal(), dir.snapshots()] {
             std::fs::create_dir_all(&sub).map_err(io_error("create directory", &sub))?;
         }
-        sync_dir(path).map_err(io_error("sync directory", path))?;
+        disk.sync_dir(path).map_err(io_error("sync directory", path))?;
         Ok(dir)
     }
 
@@ -109,6 +110,10 @@ pub fn snapshots_in(path: &Path) -> PathBuf {
 
 /// Makes `path`, which holds a restored snapshot, a member's directory.
 pub fn write_member(path: &Path, identity: Identity) -> Result<(), OpenError> {
+    write_member_on(&OsDisk, path, identity)
+}
+
+fn write_member_on(disk: &dyn Disk, path: &Path, identity: Identity) -> Result<(), OpenError> {
     let content = MemberFile {
         format: FORMAT,
         cluster_id: format!("{:016x}", identity.cluster_id),
@@ -119,11 +124,11 @@ pub fn write_member(path: &Path, identity: Identity) -> Result<(), OpenError> {
     let temporary = path.join("member.json.tmp");
     let target = path.join(MEMBER);
     let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &target)?;
-        sync_dir(path)
+        let file = disk.create_growing(&temporary)?;
+        file.write_at(&bytes, 0)?;
+        file.sync()?;
+        disk.rename(&temporary, &target)?;
+        disk.sync_dir(path)
     };
     write().map_err(io_error("write", &target))
 }

@@ -1,13 +1,18 @@
-//! The disk as the WAL sees it: injected, so that tests can make it fail.
+//! The disk as those who write to it see it: injected, so that tests can make it fail and simulation can
+//! take from it what was not synced.
+//!
+//! What is truth goes through here: the log, the snapshots, the member's identity. Reading does not: it
+//! finds the files where they are.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Opens files for writing.
+/// Changes files and directories. What a method does not call durable may be gone after a crash of the
+/// machine, wholly or in part.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Creates a file of `length` zero bytes whose space is reserved, durable with its directory
     /// entry when this returns. Fails if it exists.
@@ -19,6 +24,36 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Removes a file. Not durable until something else syncs the directory, which is fine: a
     /// file that comes back holds nothing that matters.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes sure that what is read of the file from now on is on stable storage. What a process
+    /// wrote before it died may sit in the system's cache alone; and after a sync that failed, what
+    /// the cache holds may be what the disk will never have.
+    fn settle(&self, path: &Path) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.sync_data()?;
+        // What is clean is dropped and read anew. Advice: where it is not taken, a sync that failed
+        // in a process before this one is not noticed.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        Ok(())
+    }
+
+    /// Creates a file that grows as it is written, or empties the one that is there. Only its owner may
+    /// read it. Neither its content nor its directory entry is durable yet.
+    fn create_growing(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        Ok(Box::new(file))
+    }
+
+    /// Gives a file another name, whose file is replaced. Durable once the directory is synced.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    /// Makes creations, renames and removals in `dir` durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        sync_dir(dir)
+    }
 }
 
 /// A file open for writing.

@@ -66,7 +66,7 @@ pub struct Embedded {
     failed: watch::Sender<Option<String>>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    log: LogStore,
+    pub(crate) log: LogStore,
     /// `None` for a member in memory.
     pub(crate) disk: Option<OnDisk>,
     this: Weak<Self>,

@@ -1,5 +1,8 @@
 //! A Raft-replicated MVCC key-value store that speaks etcd v3. Knows no Kubernetes kind.
 
+#[macro_use]
+mod planted;
+
 mod alarm;
 pub mod auth;
 mod behind;
@@ -26,11 +29,14 @@ mod raft;
 pub mod remote;
 mod reply;
 pub mod server;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod snapshot;
 mod start;
 mod types;
 mod wal;
 mod watch;
+mod work;
 
 pub use alarm::{Alarm, AlarmKind, Alarms};
 pub use care::KvHash;

@@ -11,6 +11,7 @@ use crate::raft::log::LogStore;
 use crate::raft::machine::Start;
 use crate::raft::types::log_id;
 use crate::snapshot::{Meta, load};
+use crate::work;
 
 /// Reads what the member starts from (`None`: nothing yet), and starts writing behind.
 ///
@@ -49,7 +50,9 @@ pub(crate) fn prepare(
         }
         (None, None) => None,
     };
-    if let Some(home) = home {
+    if let Some(home) = home
+        && !work::is_in_line()
+    {
         start_behind(disk, published, home);
     }
     Ok(start)

@@ -333,9 +333,10 @@ pub static SECTIONS: &[Section] = &[
                 value("downgrade-check-time", "5s", "How often a downgrade is looked after"),
                 "a downgrade changes nothing on disk",
             ),
-            idle(
-                value("snapshot-catchup-entries", "5000", "Entries kept for slow members"),
-                "a member that lags gets the newest snapshot",
+            value(
+                "snapshot-catchup-entries",
+                "5000",
+                "Log entries kept behind a snapshot, for members that lag a little",
             ),
             idle(
                 switch("txn-mode-write-with-shared-buffer", "true", "Share a buffer of bbolt"),

@@ -362,6 +362,8 @@ fn care(
             ..LeaseCheckpoints::default()
         },
         snapshot_count: reader.number("snapshot-count", 0)?,
+        snapshot_catchup_entries: reader
+            .number("snapshot-catchup-entries", store::care::DEFAULT_SNAPSHOT_CATCHUP_ENTRIES)?,
         warning_apply_duration: reader
             .duration("warning-apply-duration", Duration::from_millis(100))?,
         warning_unary_request_duration: reader

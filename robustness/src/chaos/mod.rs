@@ -8,20 +8,19 @@
 //! | [`cluster`] | members as processes, certificates, health |
 //! | [`clients`] | load, watchers, and the history of both |
 //! | [`faults`] | what happens, one file each |
-//! | [`run`] | one run and its [`report`] |
+//! | [`execute`] | one run, and its [`report`] |
 
 pub mod clients;
 pub mod cluster;
+mod command;
 pub mod disk;
 mod ending;
+pub mod execute;
 pub mod faults;
 pub mod network;
 mod outages;
 pub mod report;
-pub mod run;
 pub mod sandbox;
-pub mod settings;
 
+pub use command::{Arguments, Format, run};
 pub use report::Report;
-pub use run::run;
-pub use settings::{Format, Settings};

@@ -117,13 +117,17 @@ impl fmt::Display for Report {
         let Operations { done, refused, unknown, by_kind } = &self.operations;
         writeln!(f, "seed {}, {} members, {} s", self.seed, self.members, self.seconds)?;
         writeln!(f, "\noperations: {done} done, {refused} refused, {unknown} of unknown outcome")?;
-        let kinds: Vec<String> = by_kind.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let kinds: Vec<String> =
+            by_kind.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         writeln!(f, "  {}", kinds.join(", "))?;
         writeln!(f, "\nfaults: {}", self.faults.len())?;
         for fault in &self.faults {
             let Fault { kind, what, at_ms, took_ms, recovery_ms } = fault;
             let at = at_ms / 1000;
-            writeln!(f, "  {at:>5} s  {kind}: {what} ({took_ms} ms, whole {recovery_ms} ms later)")?;
+            writeln!(
+                f,
+                "  {at:>5} s  {kind}: {what} ({took_ms} ms, whole {recovery_ms} ms later)"
+            )?;
         }
         self.write_outages(f)?;
         self.write_failovers(f)?;

@@ -1,8 +1,8 @@
 //! Records what clients of a test do and see.
 //!
-//! Ordering: a line is stamped and takes its place under one lock, so the order of lines agrees with
-//! their times. Whoever records an invocation does so before sending the request, and a return after
-//! the answer came: then whatever stands in order here was in that order in truth.
+//! Ordering: a line is stamped and takes its place under one lock, so the order of lines agrees
+//! with their times. Whoever records an invocation does so before sending the request, and a return
+//! after the answer came: then whatever stands in order here was in that order in truth.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};

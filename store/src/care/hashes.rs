@@ -44,7 +44,7 @@ impl Embedded {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let done = tokio::task::spawn_blocking(work).await;
+        let done = crate::work::blocking(work).await;
         done.map_err(|error| Error::Fatal { reason: error.to_string() })
     }
 }

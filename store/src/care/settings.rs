@@ -5,6 +5,9 @@ use std::time::Duration;
 /// etcd's quota where none is set, 2 GiB.
 pub const DEFAULT_QUOTA_BYTES: u64 = 2 << 30;
 
+/// etcd's entries kept behind a snapshot where none are set.
+pub const DEFAULT_SNAPSHOT_CATCHUP_ENTRIES: u64 = 5000;
+
 /// etcd's `--auto-compaction-mode` and `--auto-compaction-retention` together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AutoCompaction {
@@ -122,6 +125,9 @@ pub struct Settings {
     /// etcd's `--snapshot-count`: at most so many entries are applied between two snapshots. 0
     /// leaves it to the store, which weighs entries and bytes against the size of the state.
     pub snapshot_count: u64,
+    /// etcd's `--snapshot-catchup-entries`: a member with others keeps up to so many entries behind its
+    /// last snapshot, for those that were away for a short while.
+    pub snapshot_catchup_entries: u64,
     /// Requests that take longer are logged.
     pub warning_apply_duration: Duration,
     pub warning_unary_request_duration: Duration,
@@ -150,6 +156,7 @@ impl Default for Settings {
             compact_hash_check: None,
             lease_checkpoints: LeaseCheckpoints::default(),
             snapshot_count: 0,
+            snapshot_catchup_entries: DEFAULT_SNAPSHOT_CATCHUP_ENTRIES,
             warning_apply_duration: Duration::from_millis(100),
             warning_unary_request_duration: Duration::from_millis(300),
             stalled_disk_after: None,

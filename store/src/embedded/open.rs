@@ -154,7 +154,7 @@ fn open_files(
     failed: &watch::Sender<Option<String>>,
     choose: impl FnOnce() -> Identity,
 ) -> Result<(LogStore, OnDisk), OpenError> {
-    let dir = DataDir::open(path, config.wal_dir.as_deref(), choose)?;
+    let dir = DataDir::open(&*config.disk, path, config.wal_dir.as_deref(), choose)?;
     let options = wal::Options {
         disk: Arc::clone(&config.disk),
         segment_bytes: config.wal_segment_bytes,
@@ -163,7 +163,7 @@ fn open_files(
     };
     let recovered = wal::recover(&dir.wal(), options)?;
     let log = LogStore::recovered(recovered.log, recovered.wal.clone());
-    let snapshots = Home::new(dir.snapshots());
+    let snapshots = Home::on(Arc::clone(&config.disk), dir.snapshots());
     Ok((log, OnDisk { dir, snapshots, wal: recovered.wal, behind: OnceLock::new() }))
 }
 

@@ -146,7 +146,7 @@ impl Embedded {
                 }
             };
             let refused = async {
-                if outcome.await == Outcome::Unknown {
+                if outcome.await == Outcome::Unknown && !planted!(ProposedTwice) {
                     std::future::pending::<()>().await;
                 }
             };

@@ -62,10 +62,17 @@ impl Embedded {
         if self.is_learner() {
             return Err(Refusal::NotSupportedForLearner.into());
         }
+        if (planted!(StaleLeaderRead) && self.raft.is_leader())
+            || (planted!(StaleFollowerRead) && !self.raft.is_leader())
+        {
+            return Ok(());
+        }
         let start = Instant::now();
         let reading = async {
             let index = self.read_index(false).await?;
-            self.published.applied(index).await;
+            if !planted!(ReadIndexNotAwaited) {
+                self.published.applied(index).await;
+            }
             Ok(())
         };
         tokio::select! {

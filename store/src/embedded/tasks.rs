@@ -14,10 +14,7 @@ use super::Embedded;
 use crate::peer::REMOVED;
 use crate::raft::types::{MemberNode, StoredMembership};
 
-/// Entries that a member with others keeps behind its last snapshot, for those that were away for a
-/// short while; etcd keeps as many.
-const KEPT_ENTRIES: u64 = 5000;
-/// Of these, no more than this many bytes.
+/// Of the entries kept behind a snapshot, no more than this many bytes.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// How long a member that was removed stays, so that the others learn what it still knows: as long
@@ -88,7 +85,8 @@ impl Embedded {
         if !self.ticking.load(Ordering::Relaxed) {
             return Some(snapshot); // Nobody else needs it.
         }
-        self.log.surplus(KEPT_ENTRIES, KEPT_BYTES).map(|surplus| surplus.min(snapshot))
+        let kept = self.config.care.snapshot_catchup_entries;
+        self.log.surplus(kept, KEPT_BYTES).map(|surplus| surplus.min(snapshot))
     }
 
     /// Notices when Raft's core fails, also while nobody writes.

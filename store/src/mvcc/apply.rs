@@ -135,7 +135,7 @@ impl<'a> Batch<'a> {
             key: previous.as_ref().map_or(request.key, |kv| kv.key.clone()),
             create_revision,
             mod_revision: revision,
-            version,
+            version: version + i64::from(planted!(ApplyByChance) && rand::random::<u8>() < 8),
         });
         self.move_lease(&kv.key, old_lease, kv.lease);
         self.state.replace_live(Arc::clone(&kv));

@@ -13,7 +13,7 @@ pub(crate) const REMOVED: &str = "the member has been permanently removed from t
 
 /// What a caller shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Card {
+pub struct Card {
     /// 0: not known yet, of one that asks how to join.
     pub cluster_id: u64,
     pub from: u64,
@@ -69,7 +69,7 @@ impl Card {
     /// Memberships follow each other in one line, and ids are never used again. So a caller that
     /// belonged to a membership and is missing from a later one was removed; one that goes by a
     /// later membership than this member, or by none, is new here, and welcome.
-    pub fn admitted(&self, desk: &Desk) -> Result<(), Status> {
+    pub(crate) fn admitted(&self, desk: &Desk) -> Result<(), Status> {
         if self.cluster_id != desk.cluster_id {
             return Err(Status::failed_precondition(format!(
                 "cluster ID mismatch: the caller belongs to cluster {:x}, this member to {:x}",

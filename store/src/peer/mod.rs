@@ -36,10 +36,15 @@ mod strangers_test;
 pub(crate) mod testing;
 pub(crate) mod wire;
 
-pub(crate) use card::{Card, REMOVED};
+pub use card::Card;
+pub(crate) use card::REMOVED;
 pub(crate) use forward::{Forwarder, Outcome};
 pub(crate) use grpc::Sockets;
 pub(crate) use links::{Link, Links};
-pub(crate) use network::{Network, Responses};
+#[cfg(feature = "simulation")]
+pub use network::Peer;
+pub use network::{Network, Responses};
 pub(crate) use pieces::send as send_snapshot;
+#[cfg(feature = "simulation")]
+pub use reception::Reception;
 pub(crate) use service::router;

@@ -10,10 +10,10 @@ use tonic::Status;
 use super::card::Card;
 
 /// Answers to a stream of appends, one for each, in order.
-pub(crate) type Responses = BoxStream<'static, Result<pb::AppendResponse, Status>>;
+pub type Responses = BoxStream<'static, Result<pb::AppendResponse, Status>>;
 
 /// A way to reach members.
-pub(crate) trait Network: Send + Sync + 'static {
+pub trait Network: Send + Sync + 'static {
     /// The member at `urls`. Connects when it is first called, and again whenever it must; all
     /// addresses are tried in turn.
     fn peer(&self, urls: &[String]) -> Arc<dyn Peer>;
@@ -24,7 +24,7 @@ pub(crate) trait Network: Send + Sync + 'static {
 /// A failed call tells [`tonic::Code::Unavailable`] where the member may not have been reached, and
 /// what the member said where it was.
 #[async_trait]
-pub(crate) trait Peer: Send + Sync + 'static {
+pub trait Peer: Send + Sync + 'static {
     async fn append(
         &self,
         card: Card,

@@ -17,6 +17,7 @@ use super::wire::{put_log_id, put_vote, take_log_id, take_vote};
 use crate::mvcc::Identity;
 use crate::raft::types::{SnapshotMeta, StoredMembership, Vote};
 use crate::snapshot::{self, Image, SnapshotFormat};
+use crate::work;
 
 /// Bytes of a piece: large enough to be cheap, small beside the windows of a stream.
 const PIECE_BYTES: usize = 256 << 10;
@@ -66,22 +67,13 @@ type Data = BoxStream<'static, io::Result<Bytes>>;
 fn read_file(path: &Path) -> io::Result<(u64, Data)> {
     let mut file = std::fs::File::open(path)?;
     let size = file.metadata()?.len();
-    let (sender, pieces) = mpsc::channel(QUEUE);
-    tokio::task::spawn_blocking(move || {
+    let pieces = work::pieces(QUEUE, move |take| {
         loop {
             let mut piece = Vec::with_capacity(PIECE_BYTES);
-            match (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece) {
-                Ok(0) => return,
-                Ok(_) => {
-                    if sender.blocking_send(Ok(piece.into())).is_err() {
-                        return; // Nobody listens any more.
-                    }
-                }
-                Err(error) => {
-                    let _ = sender.blocking_send(Err(error));
-                    return;
-                }
+            if (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece)? == 0 {
+                return Ok(());
             }
+            take(piece.into())?;
         }
     });
     Ok((size, ReceiverStream::new(pieces).boxed()))
@@ -188,7 +180,7 @@ impl Target {
     }
 
     async fn write(mut self, data: Bytes) -> io::Result<Self> {
-        blocking(move || {
+        work::blocking_io(move || {
             if let Some((_, file)) = &mut self.file {
                 file.write_all(&data)?;
             }
@@ -200,7 +192,7 @@ impl Target {
 
     /// The snapshot's state, read back and checked.
     async fn finish(mut self) -> io::Result<Image> {
-        blocking(move || {
+        work::blocking_io(move || {
             let Some((path, _)) = &self.file else { unreachable!("a target is finished once") };
             let loaded = snapshot::load(path, true).map_err(io::Error::other)?;
             self.remove();
@@ -223,10 +215,4 @@ impl Drop for Target {
     fn drop(&mut self) {
         self.remove();
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -20,7 +20,7 @@ use crate::{Embedded, Store};
 
 /// Answers while the member runs. Does not keep it running.
 #[derive(Clone)]
-pub(crate) struct Reception {
+pub struct Reception {
     store: Weak<Embedded>,
 }
 

@@ -155,6 +155,12 @@ impl LogStore {
         self.lock().surplus(count, bytes)
     }
 
+    /// The entries from `index` on.
+    #[cfg(feature = "simulation")]
+    pub fn entries_since(&self, index: u64) -> Vec<Entry> {
+        self.lock().read(index, u64::MAX)
+    }
+
     /// Whether an entry with this id was ever in the log, as far as the log can tell.
     pub fn may_have_held(&self, log_id: &LogId) -> bool {
         let log = self.lock();
@@ -237,6 +243,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         self.lock().vote = Some(*vote);
+        if planted!(VoteNotWritten) {
+            return Ok(());
+        }
         self.write(Record::Vote(*vote)).await
     }
 

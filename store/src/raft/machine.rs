@@ -21,6 +21,7 @@ use crate::mvcc::{Applied, Changes, Identity, Machine, State};
 use crate::published::Published;
 use crate::reply::Reply;
 use crate::snapshot::{self, Home, Image};
+use crate::work;
 
 /// A snapshot is due when this many entries, or as many as the last one held if those are more, were
 /// applied since. So they cost no more than the log does, also while nothing is compacted. They stay in memory until then.
@@ -150,6 +151,8 @@ impl StateMachine {
 
     /// Publishes a state that was replaced as a whole.
     fn publish_all(&mut self) {
+        #[cfg(feature = "simulation")]
+        self.tell_applied(None);
         self.publish(&mut Pending::default());
         let state = self.machine.state();
         self.published.hub.reset(state.revision);
@@ -189,6 +192,8 @@ impl StateMachine {
         pending: &mut Pending,
     ) -> io::Result<()> {
         let log_id = entry.log_id;
+        #[cfg(feature = "simulation")]
+        let checksum = crate::simulation::checksum(&entry.payload);
         let answer = match entry.payload {
             EntryPayload::Blank => Answer::None,
             EntryPayload::Membership(membership) => {
@@ -213,7 +218,23 @@ impl StateMachine {
         pending.entries += 1;
         self.since_snapshot.entries += 1;
         self.last_applied = Some(log_id);
+        #[cfg(feature = "simulation")]
+        self.tell_applied(Some(checksum));
         Ok(())
+    }
+
+    /// Tells whoever watches over the simulation where this member's state has come to.
+    #[cfg(feature = "simulation")]
+    fn tell_applied(&self, entry: Option<u32>) {
+        let Some(last_applied) = &self.last_applied else { return };
+        crate::simulation::observe::applied(|| crate::simulation::Applied {
+            member_id: self.published.identity.member_id,
+            term: term_of(last_applied),
+            index: last_applied.index,
+            entry,
+            revision: self.machine.state().revision,
+            state: self.machine.state().hash_everything(),
+        });
     }
 
     /// Applies a command, unless what permitted it has changed since.
@@ -303,7 +324,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let mut pending = Pending::default();
         while let Some(item) = entries.next().await {
-            let (entry, responder) = item?;
+            let (mut entry, responder) = item?;
+            if planted!(ApplyOutOfOrder)
+                && let Some(Ok((mut next, next_responder))) = entries.next().await
+            {
+                std::mem::swap(&mut entry.payload, &mut next.payload);
+                self.apply_entry(entry, next_responder, &mut pending)?;
+                self.apply_entry(next, responder, &mut pending)?;
+                continue;
+            }
             self.apply_entry(entry, responder, &mut pending)?;
             if pending.entries >= PUBLISH_BATCH {
                 self.publish(&mut pending);
@@ -329,7 +358,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             Image::Memory(state) => *state,
             Image::File(path) => {
                 let loading = move || snapshot::load(&path, true).map_err(io::Error::other);
-                blocking(loading).await?.state
+                work::blocking_io(loading).await?.state
             }
         };
         self.machine.replace(state);
@@ -369,17 +398,10 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             Some(home) => {
                 let meta = snapshot::Meta::new(self.identity, &self.meta, &self.state);
                 let state = self.state.clone();
-                Image::File(blocking(move || home.write(&meta, &state)).await?)
+                Image::File(work::blocking_io(move || home.write(&meta, &state)).await?)
             }
         };
         keep(&self.kept, self.meta.clone(), image.clone());
         Ok(SnapshotOf::<TypeConfig, Image> { meta: self.meta.clone(), snapshot: image })
     }
-}
-
-/// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -30,6 +30,9 @@ pub fn config(cluster_name: &str, cluster: &Cluster) -> Config {
         election_timeout_max: longest,
         quorum_loss_probe_interval: Some(2 * longest),
         enable_pre_vote: Some(cluster.pre_vote),
+        // A leader sends entries before its own disk has them, and the others alone may commit them. If it
+        // came back as the leader of the same term, it would give their places to other entries.
+        enable_leader_restore: Some(false),
         enable_tick: false,
         enable_heartbeat: false,
         enable_elect: false,

@@ -9,6 +9,7 @@ use super::encoding::Encoding;
 use super::error::SnapshotError;
 use super::output::write_file;
 use super::progress::OnProgress;
+use crate::disk::OsDisk;
 
 /// Why no file was written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,6 @@ pub fn convert(
     if meta.version.is_empty() {
         meta.version = crate::ETCD_VERSION.to_owned();
     }
-    let write = || write_file(to, &Encoding::new(format, meta, state)?, on_progress);
+    let write = || write_file(&OsDisk, to, &Encoding::new(format, meta, state)?, on_progress);
     write().map_err(|source| ConvertError::Io { path: to.to_owned(), source })
 }

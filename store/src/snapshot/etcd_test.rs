@@ -33,7 +33,8 @@ pub(super) fn meta(state: &State) -> Meta {
 
 pub(super) fn write(path: &std::path::Path, state: &State, format: SnapshotFormat) {
     let encoding = Encoding::new(format, meta(state), state.clone()).expect("it can be kept");
-    output::write_file(path, &encoding, &|_| {}).expect("the file is written");
+    output::write_file(&crate::disk::OsDisk, path, &encoding, &|_| {})
+        .expect("the file is written");
     let length = path.metadata().expect("the file is there").len();
     assert_eq!(length, encoding.size());
 }

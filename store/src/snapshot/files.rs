@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decode::peek;
 use super::encoding::Encoding;
@@ -9,17 +10,24 @@ use super::error::SnapshotError;
 use super::format::Meta;
 use super::output::write_file;
 use super::progress::OnProgress;
+use crate::disk::{Disk, OsDisk};
 use crate::mvcc::State;
 
 /// The directory that keeps the member's snapshots: normally one.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     dir: PathBuf,
+    disk: Arc<dyn Disk>,
 }
 
 impl Home {
+    /// On the machine's own disk.
     pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self::on(OsDisk::shared(), dir)
+    }
+
+    pub(crate) fn on(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self { dir, disk }
     }
 
     /// The newest snapshot and what it says of itself. Removes what an interrupted write left
@@ -32,7 +40,7 @@ impl Home {
             match index_of(&path) {
                 Some(index) => newest = newest.max(Some((index, path))),
                 None if path.extension().is_some_and(|extension| extension == "tmp") => {
-                    std::fs::remove_file(&path).map_err(io)?;
+                    self.disk.remove(&path).map_err(io)?;
                 }
                 None => return Err(SnapshotError::NotASnapshot { path }),
             }
@@ -57,7 +65,7 @@ impl Home {
         let index = meta.last_log.map_or(0, |(_, index)| index);
         let path = self.dir.join(format!("{index:016x}.snap"));
         let encoding = Encoding::own(meta.clone(), state.clone());
-        write_file(&path, &encoding, on_progress)?;
+        write_file(&*self.disk, &path, &encoding, on_progress)?;
         self.remove_older(index)?;
         Ok(path)
     }
@@ -66,7 +74,7 @@ impl Home {
         for entry in std::fs::read_dir(&self.dir)? {
             let path = entry?.path();
             if index_of(&path).is_some_and(|older| older < index) {
-                std::fs::remove_file(path)?;
+                self.disk.remove(&path)?;
             }
         }
         Ok(())

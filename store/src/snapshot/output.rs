@@ -1,41 +1,46 @@
 //! A whole file or none.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::encoding::Encoding;
 use super::progress::{OnProgress, Phase, Progress};
-use crate::disk::sync_dir;
+use crate::disk::{Disk, DiskFile};
 
 /// Writes are handed to the system in pieces of this size.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// A snapshot holds everything, secrets among it.
-const MODE: u32 = 0o600;
-
 /// Writes beside `path` and renames: under its own name the file is whole, and durable when this
 /// returns. After an error nothing is left.
 pub(super) fn write_file(
+    disk: &dyn Disk,
     path: &Path,
     encoding: &Encoding,
     on_progress: OnProgress<'_>,
 ) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
-    let outcome = write(&temporary, encoding, on_progress)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .and_then(|()| sync_dir(&directory_of(path)));
+    let outcome = write(disk, &temporary, encoding, on_progress)
+        .and_then(|()| disk.rename(&temporary, path))
+        .and_then(|()| match planted!(SnapshotNameNotSynced) {
+            true => Ok(()),
+            false => disk.sync_dir(&directory_of(path)),
+        });
     if outcome.is_err() {
         // The error is what matters; the file may not even be there.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
     }
     outcome
 }
 
-fn write(path: &Path, encoding: &Encoding, on_progress: OnProgress<'_>) -> io::Result<()> {
-    let file = create(path)?;
-    let mut file = io::BufWriter::with_capacity(WRITE_BYTES, file);
+fn write(
+    disk: &dyn Disk,
+    path: &Path,
+    encoding: &Encoding,
+    on_progress: OnProgress<'_>,
+) -> io::Result<()> {
+    // A snapshot holds everything, secrets among it: see `Disk::create_growing`.
+    let end = End { file: disk.create_growing(path)?, offset: 0 };
+    let mut file = io::BufWriter::with_capacity(WRITE_BYTES, end);
     let total = encoding.size();
     let mut done = 0;
     encoding.encode(&mut |bytes: &[u8]| {
@@ -44,11 +49,26 @@ fn write(path: &Path, encoding: &Encoding, on_progress: OnProgress<'_>) -> io::R
         on_progress(Progress { phase: Phase::Writing, done, total });
         Ok(())
     })?;
-    file.into_inner()?.sync_all()
+    let end = file.into_inner()?;
+    if planted!(SnapshotNotSynced) { Ok(()) } else { end.file.sync() }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)
+/// Where a file that is being written ends.
+struct End {
+    file: Box<dyn DiskFile>,
+    offset: u64,
+}
+
+impl Write for End {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn directory_of(path: &Path) -> PathBuf {

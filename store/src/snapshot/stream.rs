@@ -12,6 +12,7 @@ use super::any::SnapshotFormat;
 use super::encoding::Encoding;
 use super::format::Meta;
 use crate::mvcc::State;
+use crate::work::{self, TakePiece};
 
 /// Size of a piece, as etcd's.
 const PIECE_BYTES: usize = 32 << 10;
@@ -55,30 +56,25 @@ pub(crate) async fn start(
 ) -> io::Result<SnapshotReader> {
     let revision = state.revision;
     let version = meta.version.clone();
-    let (sender, pieces) = mpsc::channel(QUEUE);
-    let sizing = tokio::task::spawn_blocking(move || {
+    let (total_size, encoding) = work::blocking_io(move || {
         let encoding = Encoding::new(format, meta, state)?;
-        Ok::<_, io::Error>((encoding.size(), encoding))
-    });
-    let (total_size, encoding) = sizing.await.map_err(io::Error::other)??;
-    tokio::task::spawn_blocking(move || {
-        let mut pieces = Pieces { sender: &sender, piece: BytesMut::new() };
-        let mut take = |bytes: &[u8]| pieces.add(bytes);
-        let outcome = encoding.encode(&mut take).and_then(|()| pieces.flush());
-        if let Err(error) = outcome {
-            // Nobody listens any more if the reader is what failed.
-            let _ = sender.blocking_send(Err(error));
-        }
+        Ok((encoding.size(), encoding))
+    })
+    .await?;
+    let pieces = work::pieces(QUEUE, move |take| {
+        let mut pieces = Pieces { take, piece: BytesMut::new() };
+        encoding.encode(&mut |bytes: &[u8]| pieces.add(bytes))?;
+        pieces.flush()
     });
     Ok(SnapshotReader { total_size, revision, version, pieces })
 }
 
-struct Pieces<'s> {
-    sender: &'s mpsc::Sender<io::Result<Bytes>>,
+struct Pieces<'t, 'p> {
+    take: &'t mut TakePiece<'p>,
     piece: BytesMut,
 }
 
-impl Pieces<'_> {
+impl Pieces<'_, '_> {
     fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let take = bytes.len().min(PIECE_BYTES - self.piece.len());
@@ -95,8 +91,6 @@ impl Pieces<'_> {
         if self.piece.is_empty() {
             return Ok(());
         }
-        let piece = self.piece.split().freeze();
-        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the snapshot's reader is gone");
-        self.sender.blocking_send(Ok(piece)).map_err(gone)
+        (self.take)(self.piece.split().freeze())
     }
 }

@@ -83,7 +83,7 @@ impl Header {
     pub(super) fn body<'s>(&self, segment: &'s [u8], place: Place) -> Option<&'s [u8]> {
         let start = place.offset + HEADER;
         let body = segment.get(start..start.checked_add(self.length)?)?;
-        (self.body_checksum == place.checksum(body)).then_some(body)
+        (self.body_checksum == place.checksum(body) || planted!(TornRecordBelieved)).then_some(body)
     }
 
     /// Bytes that the record takes.

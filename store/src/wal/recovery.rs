@@ -67,10 +67,13 @@ pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
             return Err(WalError::Corrupt { path, offset: 0, reason });
         }
     }
-    if let Some(last) = sequences.last().copied()
-        && discard_unfinished(dir, last, &options)?
-    {
-        sequences.pop();
+    if let Some(last) = sequences.last().copied() {
+        // Nothing may be taken for durable that an earlier process wrote and did not sync.
+        let path = segment::path(dir, last);
+        options.disk.settle(&path).map_err(io_error("sync", &path))?;
+        if discard_unfinished(dir, last, &options)? {
+            sequences.pop();
+        }
     }
     for (at, sequence) in sequences.iter().enumerate() {
         let is_last = at + 1 == sequences.len();

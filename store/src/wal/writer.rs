@@ -15,6 +15,8 @@ use super::sync_times::SyncTimes;
 use crate::disk::{Disk, DiskFile};
 use crate::raft::log::Log;
 use crate::raft::types::*;
+#[cfg(feature = "simulation")]
+use crate::work;
 
 /// Jobs that may wait for the writer. Raft's core waits when it is full.
 const QUEUE: usize = 1024;
@@ -136,15 +138,19 @@ impl Wal {
             failure: None,
         };
         writer.count_bytes();
-        let thread = std::thread::Builder::new()
-            .name("store-wal".into())
-            .spawn(move || writer.run(queue))?;
-        let thread = Arc::new(std::sync::Mutex::new(Some(thread)));
+        let thread = writer.spawn(queue)?;
+        let thread = Arc::new(std::sync::Mutex::new(thread));
         Ok(Self { jobs, bytes, sync_times, disk_watch, thread })
     }
 
     /// Queues records. `done` is told when they are durable, in the order of submission.
     pub async fn submit(&self, records: Vec<Record>, done: Done) {
+        let done = if planted!(AcknowledgeBeforeSync) {
+            done.tell(Ok(()));
+            Done::Caller(oneshot::channel().0)
+        } else {
+            done
+        };
         let message = Message::Write(Job { records, done });
         if let Err(mpsc::error::SendError(Message::Write(job))) = self.jobs.send(message).await {
             job.done.tell(Err(stopped()));
@@ -235,33 +241,64 @@ struct Writer {
 }
 
 impl Writer {
+    /// Starts working off `queue`: in a thread, or where all is done in line, in a task.
+    fn spawn(self, queue: mpsc::Receiver<Message>) -> io::Result<Option<JoinHandle<()>>> {
+        #[cfg(feature = "simulation")]
+        if work::is_in_line() {
+            tokio::spawn(self.run_in_line(queue));
+            return Ok(None);
+        }
+        let thread = std::thread::Builder::new().name("store-wal".into());
+        thread.spawn(move || self.run(queue)).map(Some)
+    }
+
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut group = Vec::new();
         let mut running = true;
         while running {
             let Some(Message::Write(job)) = queue.blocking_recv() else { return };
-            let mut bytes = size_of_job(&job);
-            group.push(job);
-            while bytes < GROUP_BYTES {
-                match queue.try_recv() {
-                    Ok(Message::Write(job)) => {
-                        bytes += size_of_job(&job);
-                        group.push(job);
-                    }
-                    Ok(Message::Stop) => {
-                        running = false;
-                        break;
-                    }
-                    Err(_) => break,
-                }
-            }
-            let result = self.write_group(&group);
-            self.finish(&mut group, result);
+            running = self.write_with(job, &mut queue);
         }
     }
 
+    #[cfg(feature = "simulation")]
+    async fn run_in_line(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut running = true;
+        while running {
+            let Some(Message::Write(job)) = queue.recv().await else { return };
+            let _under_way = self.disk_watch.begin();
+            // What comes in meanwhile shares the write. Blocking work would take the state along.
+            if work::blocking(|| ()).await.is_err() {
+                return;
+            }
+            running = self.write_with(job, &mut queue);
+        }
+    }
+
+    /// Writes `job` and what has queued up behind it as one group. Whether to go on.
+    fn write_with(&mut self, job: Job, queue: &mut mpsc::Receiver<Message>) -> bool {
+        let mut running = true;
+        let mut bytes = size_of_job(&job);
+        let mut group = vec![job];
+        while bytes < GROUP_BYTES {
+            match queue.try_recv() {
+                Ok(Message::Write(job)) => {
+                    bytes += size_of_job(&job);
+                    group.push(job);
+                }
+                Ok(Message::Stop) => {
+                    running = false;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let result = self.write_group(&group);
+        self.finish(group, result);
+        running
+    }
+
     /// Tells everyone in the group, then removes what a purge has made superfluous.
-    fn finish(&mut self, group: &mut Vec<Job>, result: io::Result<()>) {
+    fn finish(&mut self, group: Vec<Job>, result: io::Result<()>) {
         let mut purges = false;
         if let Err(error) = &result
             && self.failure.is_none()
@@ -271,7 +308,7 @@ impl Writer {
             self.failure = Some(reason.clone());
             self.options.failed.send_replace(Some(reason));
         }
-        for job in group.drain(..) {
+        for job in group {
             purges |= job.records.iter().any(|record| matches!(record, Record::Purge(_)));
             job.done.tell(match &result {
                 Ok(()) => Ok(()),

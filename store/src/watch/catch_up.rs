@@ -58,6 +58,9 @@ impl CatchUp {
     fn step(&mut self) -> Step {
         let Some(hub) = self.hub.upgrade() else { return Step::Done };
         let state = hub.state();
+        if planted!(EventsLostToCompaction) {
+            self.next = self.next.max(state.compacted);
+        }
         if self.next < state.compacted {
             return Step::Compacted(state.compacted);
         }

@@ -198,7 +198,8 @@ impl Traffic {
             0..20 => self.guarded(key, 0),
             20..60 => self.guarded(key, seen),
             60..70 => {
-                let success = vec![Op::Delete(Delete { key: key.clone(), end: None, prev_kv: true })];
+                let success =
+                    vec![Op::Delete(Delete { key: key.clone(), end: None, prev_kv: true })];
                 Request::Txn(Txn {
                     compares: vec![equal(&key, Target::ModRevision(seen))],
                     success,

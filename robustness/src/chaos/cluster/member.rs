@@ -258,9 +258,11 @@ impl Member {
 
     fn open_log(&self) -> Result<File, ClusterError> {
         make(self.log.parent().expect("it lies in a directory"))?;
-        OpenOptions::new().append(true).create(true).open(&self.log).map_err(|source| {
-            ClusterError::Io { action: "open", path: self.log.clone(), source }
-        })
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.log)
+            .map_err(|source| ClusterError::Io { action: "open", path: self.log.clone(), source })
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> ClusterError {

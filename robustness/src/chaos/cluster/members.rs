@@ -38,11 +38,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Makes everything below `directory`, with logs in `logs`, and starts nothing.
-    pub fn create(
-        directory: &Path,
-        logs: &Path,
-        founding: Founding,
-    ) -> Result<Self, ClusterError> {
+    pub fn create(directory: &Path, logs: &Path, founding: Founding) -> Result<Self, ClusterError> {
         let network = Network::build(founding.members)?;
         let pki = Pki::create(&directory.join("pki"), founding.members)?;
         let library = FaultLibrary::compile(directory)?;

@@ -120,8 +120,7 @@ mod tests {
                     rename\t/d/a/x\t/d/a/y\t-\n";
         fs::write(&path, text).expect("written");
         let names = unsynced_names(&path).expect("readable");
-        let renamed =
-            Name::Rename { from: "/d/a/x".into(), to: "/d/a/y".into(), saved: None };
+        let renamed = Name::Rename { from: "/d/a/x".into(), to: "/d/a/y".into(), saved: None };
         assert_eq!(names, [Name::MakeDirectory { path: "/d/a".into() }, renamed]);
     }
 }

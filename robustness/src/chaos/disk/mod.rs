@@ -28,7 +28,10 @@ pub enum DiskError {
     Journal { path: std::path::PathBuf, reason: String },
 }
 
-fn io_error(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> DiskError {
+fn io_error(
+    action: &'static str,
+    path: &std::path::Path,
+) -> impl FnOnce(std::io::Error) -> DiskError {
     let path = path.to_owned();
     move |source| DiskError::Io { action, path, source }
 }

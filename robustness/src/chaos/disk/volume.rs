@@ -9,11 +9,11 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use super::{DiskError, io_error};
 
 /// Room for a log, snapshots and sled under a run's load, several times over.
-const SIZE: &str = "size=1g";
+const SIZE: &str = "size=256m";
 /// What fills a volume is written in pieces of this size.
 const PIECE: usize = 1 << 20;
 /// Pieces to write at most: more than fit.
-const PIECES: usize = 4096;
+const PIECES: usize = 1024;
 
 /// The mounted file system. Unmounted when dropped, and in any case with the run's namespace.
 ///
@@ -30,8 +30,9 @@ pub struct Volume {
 impl Volume {
     pub fn mount(root: &Path) -> Result<Self, DiskError> {
         fs::create_dir_all(root).map_err(io_error("create directory", root))?;
-        mount(Some("tmpfs"), root, Some("tmpfs"), MsFlags::empty(), Some(SIZE))
-            .map_err(|source| DiskError::Mount { action: "mount", path: root.to_owned(), source })?;
+        mount(Some("tmpfs"), root, Some("tmpfs"), MsFlags::empty(), Some(SIZE)).map_err(
+            |source| DiskError::Mount { action: "mount", path: root.to_owned(), source },
+        )?;
         let volume = Self { root: root.to_owned() };
         let saved = volume.saved();
         fs::create_dir(&saved).map_err(io_error("create directory", &saved))?;

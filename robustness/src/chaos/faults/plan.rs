@@ -45,9 +45,8 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let mut plan = Plan::new(Kind::ALL.to_vec());
         assert!(!plan.is_covered());
-        let mut round = || -> Vec<Kind> {
-            (0..Kind::ALL.len()).filter_map(|_| plan.next(&mut rng)).collect()
-        };
+        let mut round =
+            || -> Vec<Kind> { (0..Kind::ALL.len()).filter_map(|_| plan.next(&mut rng)).collect() };
         let (first, second) = (round(), round());
         assert_ne!(first, second);
         for mut round in [first, second] {

@@ -97,7 +97,11 @@ impl Network {
     pub fn slow(&mut self, slot: usize) -> Result<(), NetworkError> {
         if !self.slow.contains(&slot) {
             let inside = Some(&self.namespaces[slot]);
-            run(inside, "tc", &[&["qdisc", "add", "dev", "eth0", "root", "tbf"], &SLOW[..]].concat())?;
+            run(
+                inside,
+                "tc",
+                &[&["qdisc", "add", "dev", "eth0", "root", "tbf"], &SLOW[..]].concat(),
+            )?;
             self.slow.push(slot);
         }
         Ok(())
@@ -141,8 +145,7 @@ fn run(
     if let Some(inside) = inside {
         inside.enter(&mut command).map_err(NetworkError::Namespace)?;
     }
-    let output =
-        command.output().map_err(|source| NetworkError::Missing { program, source })?;
+    let output = command.output().map_err(|source| NetworkError::Missing { program, source })?;
     if output.status.success() {
         return Ok(());
     }

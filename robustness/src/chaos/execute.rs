@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::{Fleet, Shared};
 use super::cluster::{Binary, Cluster, ClusterError, Founding};
+use super::command::Arguments;
 use super::faults::{Plan, World};
 use super::report::{self, Agreement, Fault, Report};
-use super::settings::Settings;
 use super::{ending, outages, sandbox};
 use crate::check::{self, check};
 use crate::history::Recorder;
@@ -30,17 +30,17 @@ use crate::history::Recorder;
 /// Between two faults, in milliseconds.
 const CALM: std::ops::Range<u64> = 300..1500;
 
-/// Runs as `settings` say. Call it while the process has one thread.
-pub fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let binary = Binary::find(settings.binary.as_deref())?;
+/// Runs as `arguments` say. Call it while the process has one thread.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<Report> {
+    let binary = Binary::find(arguments.binary.as_deref())?;
     sandbox::enter()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    let kept = Kept::new(settings.keep.as_deref())?;
-    let report = runtime.block_on(chaos(settings, binary, &kept.directory))?;
+    let kept = Kept::new(arguments.keep.as_deref())?;
+    let report = runtime.block_on(chaos(arguments, binary, &kept.directory))?;
     let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
     let path = kept.directory.join("report.json");
     std::fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
@@ -75,13 +75,13 @@ impl Kept {
     }
 }
 
-async fn chaos(settings: &Settings, binary: Binary, kept: &Path) -> anyhow::Result<Report> {
-    let seed = settings.seed.unwrap_or_else(|| rand::rng().random());
+async fn chaos(arguments: &Arguments, binary: Binary, kept: &Path) -> anyhow::Result<Report> {
+    let seed = arguments.seed.unwrap_or_else(|| rand::rng().random());
     tracing::info!(seed, kept = %kept.display(), "chaos begins");
     let directory = tempfile::Builder::new().prefix("chaos-run-").tempdir();
     let directory = directory.context("cannot make a temporary directory")?;
-    let members = usize::from(settings.members);
-    let founding = Founding { members, binary, fsync: !settings.unsafe_no_fsync };
+    let members = usize::from(arguments.members);
+    let founding = Founding { members, binary, fsync: !arguments.unsafe_no_fsync };
     let cluster = Cluster::create(directory.path(), &kept.join("logs"), founding)?;
     let history = kept.join("history.jsonl");
     let began = Instant::now();
@@ -91,7 +91,7 @@ async fn chaos(settings: &Settings, binary: Binary, kept: &Path) -> anyhow::Resu
     let shared = Arc::new(Shared::new(seed, recorder, Arc::clone(&cluster.pki), urls));
     let rng = StdRng::seed_from_u64(seed);
     let mut world = World { cluster, shared, rng, failovers: Vec::new() };
-    let mut run = Run { settings, began, faults: Vec::new() };
+    let mut run = Run { arguments, began, faults: Vec::new() };
     let outcome = run.perform(&mut world).await;
     let (agreement, failure) = match outcome {
         Ok(agreement) => (Some(agreement), None),
@@ -124,7 +124,7 @@ async fn chaos(settings: &Settings, binary: Binary, kept: &Path) -> anyhow::Resu
 }
 
 struct Run<'a> {
-    settings: &'a Settings,
+    arguments: &'a Arguments,
     began: Instant,
     faults: Vec<Fault>,
 }
@@ -133,7 +133,7 @@ impl Run<'_> {
     async fn perform(&mut self, world: &mut World) -> Result<Agreement, ClusterError> {
         world.cluster.recover().await?;
         tracing::info!("the cluster is founded");
-        let mut fleet = Fleet::start(&world.shared, self.settings.rate);
+        let mut fleet = Fleet::start(&world.shared, self.arguments.rate);
         let interrupted = interrupts();
         let struck = self.strike(world, &interrupted).await;
         // Whatever happened, what clients have under way is waited for: the history ends whole.
@@ -151,9 +151,9 @@ impl Run<'_> {
         world: &mut World,
         interrupted: &CancellationToken,
     ) -> Result<(), ClusterError> {
-        let mut plan = Plan::new(self.settings.kinds());
+        let mut plan = Plan::new(self.arguments.kinds());
         let over = |plan: &Plan| {
-            plan.is_covered() && self.began.elapsed() >= self.settings.duration
+            plan.is_covered() && self.began.elapsed() >= self.arguments.duration
                 || interrupted.is_cancelled()
         };
         let mut faults = Vec::new();

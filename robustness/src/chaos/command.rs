@@ -1,10 +1,13 @@
-//! `robustness chaos`: its arguments.
+//! `robustness chaos`: its arguments, and from them to an exit code.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
+use super::execute::execute;
 use super::faults::Kind;
 
 const ABOUT: &str = "\
@@ -39,7 +42,7 @@ pub enum Format {
 
 #[derive(Args, Clone, Debug)]
 #[command(about = ABOUT, long_about = ABOUT, after_help = faults_and_examples())]
-pub struct Settings {
+pub struct Arguments {
     /// Decides traffic and faults; drawn if it is not given. Time is not decided by it, so a run
     /// resembles another of the same seed and is not the same.
     #[arg(long)]
@@ -78,10 +81,22 @@ pub struct Settings {
     pub output: Format,
 }
 
-impl Settings {
+impl Arguments {
     pub fn kinds(&self) -> Vec<Kind> {
         if self.faults.is_empty() { Kind::ALL.to_vec() } else { self.faults.clone() }
     }
+}
+
+/// Runs chaos, prints its report, and says how it went. Call it while the process has one thread.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let report = execute(arguments)?;
+    match arguments.output {
+        Format::Text => println!("{report}"),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    Ok(if report.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn faults_and_examples() -> String {
