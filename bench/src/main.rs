@@ -49,6 +49,8 @@ enum Command {
     Store(kv::Options),
     /// The store beside a real etcd, each started in turn on the same disk: figures and ratios
     Compare(kv::CompareOptions),
+    /// Three members: from the leader's SIGKILL to the next write that another member acknowledges
+    Failover(kv::FailoverOptions),
     /// In process: the store's puts beside what its write-ahead log alone can take
     Wal(kv::WalOptions),
     /// A lone member of the store, for profiling
@@ -60,7 +62,9 @@ fn main() -> anyhow::Result<()> {
     let Arguments { binary, command } = Arguments::parse();
     // The store's driver is one thread by intent: it shares the machine with the server.
     let mut builder = match command {
-        Command::Store(_) | Command::Compare(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Store(_) | Command::Compare(_) | Command::Failover(_) => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.enable_all().build()?;
@@ -80,6 +84,7 @@ async fn run(binary: &Path, command: Command) -> anyhow::Result<()> {
         }
         Command::Store(options) => kv::run(&options).await,
         Command::Compare(options) => kv::compare(binary, &options).await,
+        Command::Failover(options) => kv::failover(&present(binary)?, &options).await,
         Command::Wal(options) => kv::wal(&options).await,
         Command::Serve(options) => kv::serve(options).await,
     }

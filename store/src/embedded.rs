@@ -1,13 +1,16 @@
 //! This process's own member of the store.
 //!
 //! [`open`] brings it up, [`propose`] and [`read`] serve requests on whichever member they arrive,
-//! [`leadership`] knows who leads, [`leases`] asks it, and [`tasks`] are what runs beside.
+//! [`leadership`] knows who leads, [`succession`] sees that somebody does, [`leases`] asks it, and
+//! [`tasks`] are what runs beside.
 
+mod contact;
 mod leadership;
 mod leases;
 mod open;
 mod propose;
 mod read;
+mod succession;
 mod tasks;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -32,7 +35,7 @@ use crate::raft::types::TypeConfig;
 use crate::snapshot::{self, Home, SnapshotFormat, SnapshotReader};
 use crate::wal::{SyncTimes, Wal};
 
-pub(crate) use leadership::Contact;
+pub(crate) use contact::Contact;
 pub use leadership::Leadership;
 
 /// A running member. Share it behind an [`Arc`]; stop it with [`Embedded::shutdown`].

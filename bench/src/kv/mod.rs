@@ -1,6 +1,7 @@
 //! The store's benchmark: any etcd v3 endpoint, and Coracle's store beside a real etcd.
 
 mod compare;
+mod failover;
 mod figures;
 mod histogram;
 mod leases;
@@ -23,9 +24,12 @@ use self::row::{Measured, ROWS, Row};
 use crate::wire::{Endpoint, client_tls};
 
 pub use compare::Options as CompareOptions;
+pub use failover::Options as FailoverOptions;
 pub use serve::Options as ServeOptions;
 pub use wal::Options as WalOptions;
-pub use {compare::run as compare, serve::run as serve, wal::run as wal};
+pub use {
+    compare::run as compare, failover::run as failover, serve::run as serve, wal::run as wal,
+};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

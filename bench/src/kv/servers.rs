@@ -68,6 +68,8 @@ impl Pki {
 
 /// A running cluster. Dropping it kills it and removes its files.
 pub struct Cluster {
+    name: &'static str,
+    commands: Vec<Command>,
     children: Vec<Child>,
     pub endpoints: Vec<Endpoint>,
     dir: PathBuf,
@@ -93,6 +95,8 @@ impl Cluster {
             (0..members).map(|member| format!("m{member}={}", url(ports[member * 3]))).collect();
         let began = Instant::now();
         let mut cluster = Self {
+            name: program.name,
+            commands: Vec::new(),
             children: Vec::new(),
             endpoints: Vec::new(),
             dir: dir.clone(),
@@ -117,25 +121,41 @@ impl Cluster {
                 command.arg(format!("--listen-client-http-urls={}", url(ports[member * 3 + 2])));
             }
             command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-            let child = command
-                .spawn()
-                .with_context(|| format!("cannot start {}", program.binary.display()))?;
-            cluster.children.push(child);
+            cluster.children.push(spawn(&mut command)?);
+            cluster.commands.push(command);
             cluster.endpoints.push(Endpoint::parse(&client, pki.map(|pki| &pki.client))?);
         }
-        let deadline = began + START_TIMEOUT;
         for member in 0..members {
-            while !answers(&cluster.endpoints[member]).await {
-                if Instant::now() > deadline || cluster.children[member].try_wait()?.is_some() {
-                    let log = std::fs::read_to_string(dir.join(format!("m{member}.log")))?;
-                    let tail = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
-                    bail!("{} does not answer:\n{tail}", program.name);
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
+            cluster.answers(member).await?;
         }
         cluster.ready_in = began.elapsed();
         Ok(cluster)
+    }
+
+    /// Waits until a member answers.
+    async fn answers(&mut self, member: usize) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !answers(&self.endpoints[member]).await {
+            if Instant::now() > deadline || self.children[member].try_wait()?.is_some() {
+                let log = std::fs::read_to_string(self.dir.join(format!("m{member}.log")))?;
+                let tail = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+                bail!("{} does not answer:\n{tail}", self.name);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
+    /// Kills a member's process with SIGKILL.
+    pub fn kill(&mut self, member: usize) -> anyhow::Result<()> {
+        Ok(self.children[member].kill()?)
+    }
+
+    /// Starts a member that was killed again, and waits until it answers.
+    pub async fn restart(&mut self, member: usize) -> anyhow::Result<()> {
+        self.children[member].wait()?;
+        self.children[member] = spawn(&mut self.commands[member])?;
+        self.answers(member).await
     }
 
     pub fn pids(&self) -> Vec<u32> {
@@ -178,6 +198,11 @@ impl Drop for Cluster {
         }
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    let binary = command.get_program().to_owned();
+    command.spawn().with_context(|| format!("cannot start {}", binary.display()))
 }
 
 /// Whether a server answers a linearizable read.

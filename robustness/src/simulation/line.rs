@@ -43,6 +43,9 @@ struct Line {
     votes: Votes,
 }
 
+/// What it takes to learn that nobody listens.
+const ROUND_TRIP: Duration = Duration::from_millis(1);
+
 fn nobody() -> Status {
     Status::unavailable("connection refused")
 }
@@ -243,6 +246,11 @@ impl Peer for Line {
             }
         });
         self.answered(answered).await
+    }
+
+    async fn refuses(&self) -> bool {
+        tokio::time::sleep(ROUND_TRIP).await;
+        self.wires.refuses(&self.from, &self.to)
     }
 
     async fn ask(&self, card: Card, question: pb::Question) -> Result<pb::Answer, Status> {

@@ -188,6 +188,13 @@ impl Wires {
         }
     }
 
+    /// Whether `to` can be reached from `from`, and nobody is there.
+    pub fn refuses(&self, from: &str, to: &str) -> bool {
+        let inner = self.lock();
+        let cut = |from: &str, to: &str| inner.cuts.contains(&(from.to_owned(), to.to_owned()));
+        !cut(from, to) && !cut(to, from) && !inner.ports.contains_key(to)
+    }
+
     /// Sends one message.
     pub fn send(&self, from: &str, to: &str, land: impl FnOnce(Arrival) + Send + 'static) {
         self.lock().launch(from, to, 0, None, Box::new(land));

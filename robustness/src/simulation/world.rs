@@ -22,6 +22,7 @@ use super::network::{MILLI, Nanos, Wires};
 use super::storm::Storm;
 use super::votes::Votes;
 use super::watchers::watch_on;
+use crate::check::{self, Options};
 use crate::history::{Line, Outcome as Answer, Recorder, What};
 use crate::traffic::{Drawer, Profile};
 
@@ -106,7 +107,9 @@ pub fn run(
     let mut world = World::new(seed, members, directory)?;
     let found = world.go()?;
     let lines = world.desk.recorder.lines();
-    let failure = found.or_else(|| judge(&lines, world.now));
+    // A lease is the leader's to time, and the leader's clock may be off.
+    let options = Options { lease_times: world.storm.drift == 0, ..Options::default() };
+    let failure = found.or_else(|| judge(&lines, &options, world.now));
     let outcome = Outcome {
         seed,
         failure,
@@ -377,7 +380,8 @@ impl World {
 }
 
 /// What the judges say of the clients' history.
-fn judge(lines: &[Line], now: Nanos) -> Option<Failure> {
-    let _ = (lines, now);
-    None
+fn judge(lines: &[Line], options: &Options, now: Nanos) -> Option<Failure> {
+    let verdict = check::check(lines, options);
+    let first = verdict.violations.first()?;
+    Some(Failure { what: first.kind.to_string(), how: verdict.to_string(), at_ms: now / MILLI })
 }

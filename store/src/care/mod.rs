@@ -27,6 +27,7 @@ pub use settings::*;
 pub(crate) use measures::Measures;
 pub(crate) use proposals::Proposals;
 pub(crate) use space::Space;
+pub(crate) use stalled_disk::disk_stalls;
 pub(crate) use start::start;
 
 #[cfg(test)]

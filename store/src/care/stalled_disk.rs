@@ -54,10 +54,22 @@ fn decide(facts: Facts) -> Step {
     }
 }
 
+/// How long one write of the log may take; zero: as long as it likes.
+fn bound(store: &Embedded) -> Duration {
+    let election_timeout = store.config.cluster.election_timeout;
+    store.config.care.stalled_disk_after.unwrap_or(2 * election_timeout)
+}
+
+/// Whether the log's disk stalls now, so that this member must not lead.
+pub(crate) fn disk_stalls(store: &Embedded) -> bool {
+    let bound = bound(store);
+    let busy_for = store.disk.as_ref().and_then(|disk| disk.wal.disk_watch().busy_for());
+    !bound.is_zero() && busy_for.is_some_and(|busy| busy > bound)
+}
+
 /// Starts watching the log's disk, where there is one and that is not turned off.
 pub(super) fn start(store: &Arc<Embedded>, tasks: &TaskTracker, stop: &CancellationToken) {
-    let election_timeout = store.config.cluster.election_timeout;
-    let bound = store.config.care.stalled_disk_after.unwrap_or(2 * election_timeout);
+    let bound = bound(store);
     let Some(disk) = store.disk.as_ref().map(|disk| disk.wal.disk_watch()) else { return };
     if bound.is_zero() {
         return;

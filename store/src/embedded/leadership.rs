@@ -6,8 +6,8 @@
 //! leading, while a quorum hears it).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Embedded;
-use crate::raft::tuning::longest_election_timeout;
+use crate::raft::tuning::{leader_lease, longest_election_timeout};
 use crate::raft::types::StoredMembership;
 
 /// A member with others looks this many times in an election timeout whether its leader is well.
@@ -32,23 +32,6 @@ pub struct Leadership {
     pub leads: bool,
 }
 
-/// When the others were last heard from, as followers hear their leader.
-#[derive(Debug, Default)]
-pub(crate) struct Contact(Mutex<Option<(u64, Instant)>>);
-
-impl Contact {
-    /// `leader` sent something that this member took.
-    pub fn note(&self, leader: u64) {
-        *self.0.lock().expect("no code panics while it holds this") =
-            Some((leader, Instant::now()));
-    }
-
-    fn age(&self, leader: u64) -> Option<Duration> {
-        let heard = *self.0.lock().expect("no code panics while it holds this");
-        heard.filter(|(from, _)| *from == leader).map(|(_, at)| at.elapsed())
-    }
-}
-
 /// What a judgement goes by.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
@@ -61,14 +44,19 @@ struct Facts {
     confirmed: Option<Duration>,
     /// Since the leader was last heard from.
     heard: Option<Duration>,
-    /// Silence for longer than this is none.
+    /// A leader that is silent for longer is none.
     patience: Duration,
+    /// A leader that no quorum confirmed for longer takes no writes.
+    lease: Duration,
 }
 
 fn judge(facts: Facts) -> Leadership {
-    let Facts { me, term, leader, alone, confirmed, heard, patience } = facts;
-    let silence = if leader == Some(me) { confirmed } else { heard };
-    let well = (alone && leader == Some(me)) || silence.is_some_and(|silence| silence <= patience);
+    let Facts { me, term, leader, alone, confirmed, heard, patience, lease } = facts;
+    let well = if leader == Some(me) {
+        alone || confirmed.is_some_and(|silence| silence <= lease)
+    } else {
+        heard.is_some_and(|silence| silence <= patience)
+    };
     let leader = leader.filter(|_| well);
     Leadership { leader, term, leads: leader == Some(me) }
 }
@@ -102,6 +90,7 @@ impl Embedded {
                 confirmed: metrics.last_quorum_acked.map(|acked| acked.elapsed()),
                 heard: None,
                 patience: longest_election_timeout(&self.config.cluster),
+                lease: leader_lease(&self.config.cluster),
             };
             let effective = Arc::clone(&metrics.membership_config);
             (facts, effective, Arc::clone(&metrics.committed_membership_config))
@@ -208,6 +197,8 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(2);
+    const LEASE: Duration = Duration::from_secs(1);
+    const BETWEEN: Option<Duration> = Some(Duration::from_millis(1500));
     const QUICK: Option<Duration> = Some(Duration::from_millis(5));
     const SLOW: Option<Duration> = Some(Duration::from_secs(3));
 
@@ -221,6 +212,7 @@ mod tests {
             confirmed: None,
             heard: None,
             patience: PATIENCE,
+            lease: LEASE,
         };
         let me = Facts { leader: Some(1), ..facts };
         let other = Facts { leader: Some(2), ..facts };
@@ -230,10 +222,12 @@ mod tests {
             (me, None),
             (Facts { confirmed: QUICK, ..me }, Some(1)),
             (Facts { confirmed: SLOW, ..me }, None),
+            (Facts { confirmed: BETWEEN, ..me }, None),
             // What the others say is no confirmation.
             (Facts { heard: QUICK, ..me }, None),
             (other, None),
             (Facts { heard: QUICK, ..other }, Some(2)),
+            (Facts { heard: BETWEEN, ..other }, Some(2)),
             (Facts { heard: SLOW, ..other }, None),
             (Facts { confirmed: QUICK, ..other }, None),
         ];

@@ -124,6 +124,7 @@ impl Embedded {
         lease::start(&store, &store.tasks, &store.stop);
         care::start(&store, &store.tasks, &store.stop);
         store.start_looking();
+        store.start_succession();
         store.start_snapshots();
         store.start_failure_watch();
         store.start_removal_watch();

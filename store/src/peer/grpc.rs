@@ -55,7 +55,7 @@ impl Network for Sockets {
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES)
         };
-        Arc::new(Remote { calls: client(), snapshots: client() })
+        Arc::new(Remote { urls: urls.into(), calls: client(), snapshots: client() })
     }
 }
 
@@ -75,6 +75,7 @@ impl Sockets {
 
 /// A member at the other end of two connections.
 struct Remote {
+    urls: Arc<[String]>,
     calls: PeerClient<Channel>,
     snapshots: PeerClient<Channel>,
 }
@@ -122,6 +123,51 @@ impl Peer for Remote {
         let mut client = self.calls.clone();
         Ok(client.ask(with_card(card, question)).await?.into_inner())
     }
+
+    async fn refuses(&self) -> bool {
+        for url in &*self.urls {
+            let refusing = tokio::time::timeout(CONNECT_TIMEOUT, refuses(url));
+            if !refusing.await.is_ok_and(|refusing| refusing.unwrap_or(false)) {
+                return false;
+            }
+        }
+        !self.urls.is_empty()
+    }
+}
+
+/// Whether every address behind `url` refuses connections.
+async fn refuses(url: &str) -> io::Result<bool> {
+    let place = Place::parse(url)?;
+    let mut any = false;
+    for address in tokio::net::lookup_host((place.host.as_str(), place.port)).await? {
+        match TcpStream::connect(address).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => any = true,
+            Ok(_) | Err(_) => return Ok(false),
+        }
+    }
+    Ok(any)
+}
+
+/// Where a URL of a peer leads.
+struct Place {
+    host: String,
+    port: u16,
+    secure: bool,
+}
+
+impl Place {
+    fn parse(url: &str) -> io::Result<Self> {
+        let malformed = || io::Error::new(io::ErrorKind::InvalidInput, "no URL of a peer");
+        let uri: Uri = url.parse().map_err(|_| malformed())?;
+        let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']).to_owned();
+        let secure = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(malformed()),
+        };
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        Ok(Self { host, port, secure })
+    }
 }
 
 /// Makes connections to a member, whichever of its addresses answers.
@@ -160,22 +206,14 @@ impl Connector {
     }
 
     async fn reach(&self, url: &str) -> io::Result<Box<dyn Connection>> {
-        let malformed = || io::Error::new(io::ErrorKind::InvalidInput, "no URL of a peer");
-        let uri: Uri = url.parse().map_err(|_| malformed())?;
-        let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']);
-        let secure = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(malformed()),
-        };
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let socket = TcpStream::connect((host, port)).await?;
+        let Place { host, port, secure } = Place::parse(url)?;
+        let socket = TcpStream::connect((host.as_str(), port)).await?;
         // Heartbeats should not wait for more to send.
         socket.set_nodelay(true)?;
         match (&self.tls, secure) {
             (_, false) => Ok(Box::new(socket)),
             (Some(ClientTls(config)), true) => {
-                let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+                let name = ServerName::try_from(host).map_err(io::Error::other)?;
                 let mut config = Arc::unwrap_or_clone(config());
                 config.alpn_protocols = vec![b"h2".to_vec()];
                 let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
@@ -205,5 +243,26 @@ impl tower::Service<Uri> for Connector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         Box::pin(self.clone().connect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_port_where_nobody_is_refuses() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        let url = format!("https://127.0.0.1:{port}");
+        let peer = |urls: &[&str]| {
+            let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
+            Sockets { tls: None, keep_alive: CONNECT_TIMEOUT }.peer(&urls)
+        };
+        assert!(!peer(&[&url]).refuses().await, "it listens, whether it answers or not");
+        drop(listener);
+        assert!(peer(&[&url]).refuses().await);
+        assert!(!peer(&[&url, "no-url"]).refuses().await, "the other address cannot be told");
+        assert!(!peer(&[]).refuses().await);
     }
 }

@@ -142,4 +142,11 @@ impl Peer for Line {
             () = self.broken() => Err(Status::unavailable("the line broke")),
         }
     }
+
+    async fn refuses(&self) -> bool {
+        let switchboard = self.memory.lock();
+        self.to
+            .iter()
+            .all(|url| !self.is_cut(&switchboard, url) && !switchboard.members.contains_key(url))
+    }
 }

@@ -33,6 +33,8 @@ mod service;
 #[cfg(test)]
 mod strangers_test;
 #[cfg(test)]
+mod succession_test;
+#[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod wire;
 

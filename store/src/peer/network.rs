@@ -38,4 +38,10 @@ pub trait Peer: Send + Sync + 'static {
     ) -> Result<pb::SnapshotAnswer, Status>;
 
     async fn ask(&self, card: Card, question: pb::Question) -> Result<pb::Answer, Status>;
+
+    /// Whether the place of this member can be reached and nobody is there. `false` where this
+    /// cannot be told.
+    async fn refuses(&self) -> bool {
+        false
+    }
 }

@@ -73,11 +73,11 @@ impl Reception {
         let requests = requests.take_while(|request| futures::future::ready(request.is_some()));
         let requests = requests.filter_map(futures::future::ready);
         let requests = requests.take_until(store.stopping().cancelled_owned());
-        let contact = store.contact();
+        let hearing = store.contact().hear(card.from);
         let responses = store.raft.stream_append(requests).map(move |outcome| {
             let outcome = outcome.map_err(stopped)?;
             if outcome.is_ok() {
-                contact.note(card.from);
+                hearing.note();
             }
             Ok(wire::put_appended(outcome))
         });

@@ -1,4 +1,20 @@
 //! openraft's settings.
+//!
+//! A follower of openraft waits out the lease that its leader's last sign gave it, and then a time
+//! that it draws, before it stands for election:
+//!
+//! ```text
+//!  last sign ──── lease: T ────►├──── drawn: T/2 to T ────► pre-vote, vote, first entry
+//! ```
+//!
+//! openraft takes the lease from the longest time that can be drawn. With an election timeout T,
+//! that makes 1.5 T to 2 T, where etcd draws from T to 2 T: a stall that etcd forgives is forgiven
+//! here. A leader that no quorum answered for T takes no writes, as etcd's steps down. Rejected: to
+//! draw from T to 2 T, which makes the lease 2 T and a fail-over 3 T to 4 T; to draw from less than
+//! T/2, which is also how long a member that is asked for its vote may take to sync it.
+//!
+//! Those who see that their leader's process has ended wait for neither:
+//! [`succession`](crate::embedded).
 
 use std::time::Duration;
 
@@ -13,22 +29,28 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The longest that a follower waits for a sign of its leader before it stands for election. As in
-/// etcd, each draws its own time between the election timeout and twice that.
+/// The longest that a follower waits for a sign of its leader before it stands for election.
 pub fn longest_election_timeout(cluster: &Cluster) -> Duration {
-    2 * cluster.election_timeout
+    leader_lease(cluster) + cluster.election_timeout
+}
+
+/// For how long a leader takes writes after a quorum answered it last, and for how long a follower
+/// that heard it votes for nobody else.
+pub fn leader_lease(cluster: &Cluster) -> Duration {
+    cluster.election_timeout
 }
 
 /// The settings of a member. It starts without ticks, which are turned on while there are others:
 /// a single voter never needs an election or a heartbeat, so it is woken only by work.
 pub fn config(cluster_name: &str, cluster: &Cluster) -> Config {
-    let longest = millis(longest_election_timeout(cluster));
+    let longest = millis(cluster.election_timeout);
     Config {
         cluster_name: cluster_name.to_owned(),
         heartbeat_interval: millis(cluster.heartbeat_interval),
-        election_timeout_min: millis(cluster.election_timeout),
+        election_timeout_min: longest / 2,
         election_timeout_max: longest,
-        quorum_loss_probe_interval: Some(2 * longest),
+        // The lease, and the longest time drawn after it.
+        quorum_loss_probe_interval: Some(millis(longest_election_timeout(cluster))),
         enable_pre_vote: Some(cluster.pre_vote),
         // A leader sends entries before its own disk has them, and the others alone may commit them. If it
         // came back as the leader of the same term, it would give their places to other entries.

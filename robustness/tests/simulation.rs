@@ -1,0 +1,70 @@
+//! The simulation: it repeats itself, it finds nothing in the store, and it finds every deliberate
+//! bug.
+
+use std::process::{Command, Output};
+
+/// Seeds that are run in a test. `.ci/run` runs thousands.
+const SEEDS: &str = "60";
+/// Seeds within which each bug must be found.
+const SEEDS_FOR_A_BUG: &str = "400";
+
+fn simulate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_robustness"))
+        .arg("simulate")
+        .args(arguments)
+        .output()
+        .expect("the program runs")
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+#[test]
+fn nothing_is_found() {
+    let output = simulate(&["--seeds", SEEDS]);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn the_same_seed_does_the_same() {
+    let output = simulate(&["--start", "5000", "--seeds", "12", "--twice"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let digest = |seed: &str| {
+        let output = simulate(&["--seed", seed, "-o", "json"]);
+        let outcome: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("the outcome is JSON");
+        outcome["digest"].as_u64().expect("it has a digest")
+    };
+    assert_eq!(digest("7"), digest("7"));
+    assert_ne!(digest("7"), digest("8"));
+}
+
+#[test]
+fn every_deliberate_bug_is_found() {
+    let list = simulate(&["--bug", "list"]);
+    let list = String::from_utf8(list.stdout).expect("names are text");
+    assert!(list.lines().count() >= 10, "{list}");
+    for bug in list.lines() {
+        let output = simulate(&["--bug", bug, "--seeds", SEEDS_FOR_A_BUG, "--until-failure"]);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{bug} is not found: {text}");
+        let replay = format!("--bug {bug}");
+        assert!(text.contains("replay: ") && text.contains(&replay), "{text}");
+        assert!(!text.contains("process-died"), "{bug} is found by luck: {text}");
+    }
+}
+
+#[test]
+fn bad_arguments_are_named() {
+    for (arguments, words) in [
+        (&["--bug", "none-such"][..], "--bug none-such: no such bug"),
+        (&["--members", "0"], "--members"),
+        (&["--history", "x"], "--seed"),
+    ] {
+        let output = simulate(arguments);
+        assert!(!output.status.success());
+        assert!(text(&output).contains(words), "{}", text(&output));
+    }
+}
