@@ -131,11 +131,9 @@ async fn a_home_that_failed_does_not_hold_up_the_end() {
     drop(machine.apply(1, put("a".to_owned(), "1".to_owned(), 0)));
     let anew = directory.path().join("sled");
     std::fs::create_dir(&anew).expect("made");
-    for (dir, takes_writes) in [
-        (PathBuf::from("unused"), true),
-        (anew, false),
-        (PathBuf::from("/dev/null/never"), false),
-    ] {
+    for (dir, takes_writes) in
+        [(PathBuf::from("unused"), true), (anew, false), (PathBuf::from("/dev/null/never"), false)]
+    {
         let mailbox = Arc::new(Mailbox::default());
         let engine = Broken { map: Shared::default(), takes_writes };
         let home = Home::Open(Box::new(engine), None);

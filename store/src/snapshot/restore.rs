@@ -14,6 +14,7 @@ use super::progress::OnProgress;
 use crate::alarm::Alarms;
 use crate::config::InitialMember;
 use crate::data_dir;
+use crate::disk::sync_above;
 use crate::membership::{cluster_id, member_id};
 use crate::mvcc::{Identity, Side, State};
 use crate::open_error::OpenError;
@@ -205,7 +206,7 @@ fn forget_alarms(state: &mut State) {
 /// The new cluster's log is empty: its first entries are the member's own to write.
 fn make_wal_dir(dir: Option<&Path>) -> Result<(), RestoreError> {
     let Some(dir) = dir else { return Ok(()) };
-    make_private(dir).map_err(|source| RestoreError::Io {
+    make_private(dir).and_then(|()| sync_above(dir)).map_err(|source| RestoreError::Io {
         action: "create directory",
         path: dir.to_owned(),
         source,
@@ -236,7 +237,11 @@ fn write(
     })?;
     // Last, so that a directory left half done is never taken for a member's.
     data_dir::write_member(data_dir, identity)?;
-    Ok(())
+    sync_above(data_dir).map_err(|source| RestoreError::Io {
+        action: "sync the directories above",
+        path: data_dir.to_owned(),
+        source,
+    })
 }
 
 /// Takes back what was begun in a directory that was empty. What cannot be removed stays; the error
