@@ -72,8 +72,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
 
-    /// Have members acknowledge before the disk has it. A run with losses of power must then be found
-    /// guilty: this proves the judges, not the store.
+    /// Have members acknowledge before the disk has it. A run with losses of power must then be
+    /// found guilty: this proves the judges, not the store.
     #[arg(long)]
     pub unsafe_no_fsync: bool,
 

@@ -13,8 +13,8 @@ use crate::history::{Body, Outcome, Range, Request, Response};
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Compares the members at the latest revision, has clients read everything at each of them, and waits
-/// for the watchers.
+/// Compares the members at the latest revision, has clients read everything at each of them, and
+/// waits for the watchers.
 pub async fn end(
     cluster: &Cluster,
     shared: &Shared,

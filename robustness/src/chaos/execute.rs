@@ -5,8 +5,8 @@
 //!        ─► all whole, compared, read through ─► watchers stop ─► history judged ─► report
 //! ```
 //!
-//! The main future stays on the main thread, which starts all members (they die with it), while clients
-//! run on the runtime's threads.
+//! The main future stays on the main thread, which starts all members (they die with it), while
+//! clients run on the runtime's threads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

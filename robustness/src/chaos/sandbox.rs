@@ -1,14 +1,14 @@
 //! The run's own namespaces.
 //!
-//! Before it has a second thread, the process leaves the machine's network and mounts for its own, and as
-//! an ordinary user its user namespace too, in which it is root. Everything that a run makes (interfaces,
-//! routes, file systems) then lives and dies with its processes: there is nothing to clean up, whether
-//! the run ends, panics or is killed. Members die with the thread that started them (see
-//! [`Member`](super::cluster::Member)), which is the main one.
+//! Before it has a second thread, the process leaves the machine's network and mounts for its own,
+//! and as an ordinary user its user namespace too, in which it is root. Everything that a run makes
+//! (interfaces, routes, file systems) then lives and dies with its processes: there is nothing to
+//! clean up, whether the run ends, panics or is killed. Members die with the thread that started
+//! them (see [`Member`](super::cluster::Member)), which is the main one.
 //!
-//! Rejected: named namespaces (`ip netns`) stay behind after a kill; a fault proxy on loopback needs no
-//! privilege, but sees connections and not packets, and what it does to a half-open connection is what
-//! its author thinks that networks do.
+//! Rejected: named namespaces (`ip netns`) stay behind after a kill; a fault proxy on loopback
+//! needs no privilege, but sees connections and not packets, and what it does to a half-open
+//! connection is what its author thinks that networks do.
 
 use std::fs;
 use std::io;

@@ -14,8 +14,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than a member takes to say that a request timed out.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(9);
-/// A connection over which nothing comes is asked for a sign of life, and given up without one: so a
-/// client of a member that was cut off moves on.
+/// A connection over which nothing comes is asked for a sign of life, and given up without one: so
+/// a client of a member that was cut off moves on.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_MESSAGE_BYTES: usize = 64 << 20;

@@ -1,7 +1,8 @@
 //! Clients that put load on the members and record what they see.
 //!
-//! [`Traffic`] decides what a client asks next, from a seed and what it was answered so far; [`Fleet`] runs
-//! clients and watchers, each bound to one member at a time and moving on when that fails it.
+//! [`Traffic`] decides what a client asks next, from a seed and what it was answered so far;
+//! [`Fleet`] runs clients and watchers, each bound to one member at a time and moving on when that
+//! fails it.
 
 mod client;
 mod connection;

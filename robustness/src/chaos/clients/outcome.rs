@@ -1,8 +1,9 @@
 //! What became of a request that was not answered as one hopes.
 //!
-//! The judges believe what is said here, so doubt is the rule: only words that a member says before it
-//! proposes anything, or that applying the request itself came to, mean that nothing was done. Everything
-//! else (a broken connection, a timeout, a change of leaders, a member that stops) may be done still.
+//! The judges believe what is said here, so doubt is the rule: only words that a member says before
+//! it proposes anything, or that applying the request itself came to, mean that nothing was done.
+//! Everything else (a broken connection, a timeout, a change of leaders, a member that stops) may
+//! be done still.
 
 use tonic::{Code, Status};
 

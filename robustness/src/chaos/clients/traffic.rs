@@ -1,6 +1,7 @@
 //! Decides what a client asks, from a seed and from what it was answered.
 //!
-//! Keys are few, so that clients meet; values are unique, so that each can be told from every other.
+//! Keys are few, so that clients meet; values are unique, so that each can be told from every
+//! other.
 
 use std::collections::BTreeMap;
 

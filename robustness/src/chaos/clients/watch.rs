@@ -21,8 +21,8 @@ use crate::history::{Outcome, Range, Request, WatchAnswer, WatchStart};
 const RECONNECT: Duration = Duration::from_millis(100);
 /// Limit on the answer that a watch is there.
 const CREATION: Duration = Duration::from_secs(5);
-/// How often progress is asked for, so that a silent watch that is behind is told from one with nothing
-/// to say.
+/// How often progress is asked for, so that a silent watch that is behind is told from one with
+/// nothing to say.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// A watch that is told nothing for so long, though it asks, is given up.
 const SILENCE: Duration = Duration::from_secs(6);
@@ -35,7 +35,8 @@ pub struct Watched {
     pub key: String,
     pub end: Option<String>,
     pub prev_kv: bool,
-    /// As a reflector does: reads the range, and follows from there. Else from the first revision on.
+    /// As a reflector does: reads the range, and follows from there. Else from the first revision
+    /// on.
     pub lists_first: bool,
 }
 

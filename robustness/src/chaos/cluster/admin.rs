@@ -49,7 +49,8 @@ impl Admin {
         })
     }
 
-    /// The hash of all keys at `revision`, and the revision of the last compaction that it knows of.
+    /// The hash of all keys at `revision`, and the revision of the last compaction that it knows
+    /// of.
     pub async fn hash(&self, revision: i64) -> Result<(u32, i64), ClusterError> {
         let mut client = self.connection.maintenance();
         let answer = self.within(client.hash_kv(pb::HashKvRequest { revision })).await?;

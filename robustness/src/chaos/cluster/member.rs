@@ -1,7 +1,8 @@
 //! One member: a process, its disk, its place in the network.
 //!
-//! The process dies with the thread that started it, so that nothing is left of a run that was killed.
-//! Members are therefore started from the main thread alone, which lives as long as the run does.
+//! The process dies with the thread that started it, so that nothing is left of a run that was
+//! killed. Members are therefore started from the main thread alone, which lives as long as the run
+//! does.
 
 use std::fs::{File, OpenOptions};
 use std::io;

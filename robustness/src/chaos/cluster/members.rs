@@ -10,8 +10,8 @@ use super::{Admin, Binary, ClusterError, Health, Member, Pki};
 use crate::chaos::disk::FaultLibrary;
 use crate::chaos::network::Network;
 
-/// A cluster that is whole again within this has recovered: elections, a snapshot to whoever lags, and
-/// a busy machine.
+/// A cluster that is whole again within this has recovered: elections, a snapshot to whoever lags,
+/// and a busy machine.
 const RECOVERY: Duration = Duration::from_secs(90);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -107,9 +107,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// [`Cluster::mend`], and waits until all members agree on a leader, have applied what it had, and
-    /// answer linearizable reads. A member that ended meanwhile, say because it was hit before it was
-    /// mended, is started again; a member that cannot stay up keeps the cluster from recovering.
+    /// [`Cluster::mend`], and waits until all members agree on a leader, have applied what it had,
+    /// and answer linearizable reads. A member that ended meanwhile, say because it was hit before
+    /// it was mended, is started again; a member that cannot stay up keeps the cluster from
+    /// recovering.
     pub async fn recover(&mut self) -> Result<(), ClusterError> {
         let deadline = Instant::now() + RECOVERY;
         self.mend()?;

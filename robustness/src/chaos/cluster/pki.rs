@@ -1,8 +1,8 @@
 //! Certificates of a run: one authority at a time for members among each other and for clients.
 //!
 //! Rotation goes as operators do it, so that at each step old and new are both taken:
-//! [`Pki::trust_next`], [`Pki::issue_anew`], [`Pki::forget_former`], each followed by a wait until the
-//! members have taken it up.
+//! [`Pki::trust_next`], [`Pki::issue_anew`], [`Pki::forget_former`], each followed by a wait until
+//! the members have taken it up.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -60,8 +60,8 @@ impl Pki {
         self.directory.join(format!("member{slot}.key"))
     }
 
-    /// Makes another authority, which everyone is to trust beside the one that is. Returns what a client
-    /// of the next has, by which can be told who trusts it.
+    /// Makes another authority, which everyone is to trust beside the one that is. Returns what a
+    /// client of the next has, by which can be told who trusts it.
     pub fn trust_next(&self) -> Result<Tls, ClusterError> {
         let mut inner = self.lock();
         inner.made += 1;
@@ -85,8 +85,8 @@ impl Pki {
         Ok(strict)
     }
 
-    /// Ends the trust in the former authority. Returns what a client of it has, by which can be told who
-    /// has ended it.
+    /// Ends the trust in the former authority. Returns what a client of it has, by which can be
+    /// told who has ended it.
     pub fn forget_former(&self) -> Result<Tls, ClusterError> {
         let mut inner = self.lock();
         let authorities = inner.client.authorities.clone();

@@ -1,8 +1,8 @@
 //! The disk of a member: a file system of its own, under a library that makes it fail and forget.
 //!
-//! [`Volume`] is the file system, small enough to be filled. [`FaultLibrary`] is `faultfs.c`, compiled
-//! for the run and loaded into members. [`Controls`] gives it commands while the member runs.
-//! [`power_loss`] takes from a dead member's volume what no sync had covered.
+//! [`Volume`] is the file system, small enough to be filled. [`FaultLibrary`] is `faultfs.c`,
+//! compiled for the run and loaded into members. [`Controls`] gives it commands while the member
+//! runs. [`power_loss`] takes from a dead member's volume what no sync had covered.
 
 mod controls;
 mod journal;

@@ -1,8 +1,9 @@
 //! The loss of power under a member that was killed.
 //!
-//! A disk promises only what a sync covered. So from everything else a random part stays: of each file's
-//! pages written since its last sync none, some or all; its growth not, or as zeros, or with some of the
-//! pages; and of what was done to names the first so many, for file systems journal names in order.
+//! A disk promises only what a sync covered. So from everything else a random part stays: of each
+//! file's pages written since its last sync none, some or all; its growth not, or as zeros, or with
+//! some of the pages; and of what was done to names the first so many, for file systems journal
+//! names in order.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

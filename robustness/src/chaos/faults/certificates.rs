@@ -1,6 +1,7 @@
 //! All certificates and their authority are replaced while everything runs.
 //!
-//! At each step it is waited until every member, at both its ports, has taken up what its files say.
+//! At each step it is waited until every member, at both its ports, has taken up what its files
+//! say.
 
 use std::time::Duration;
 

@@ -40,8 +40,8 @@ async fn dead(world: &mut World, slots: Vec<usize>, how: &str) -> Result<String,
     Ok(format!("{how} {names}, dead for {held:.1?}"))
 }
 
-/// Kills the leader and times how long it takes until a write is acknowledged that was asked for after
-/// the kill. Each survivor has one at a time, over a connection that was there before.
+/// Kills the leader and times how long it takes until a write is acknowledged that was asked for
+/// after the kill. Each survivor has one at a time, over a connection that was there before.
 pub async fn leader(world: &mut World) -> Result<String, ClusterError> {
     let leader = world.cluster.leader().await?;
     let mut links = Vec::new();

@@ -1,8 +1,8 @@
 //! What happens to machines, one file each: each injects, holds and heals, and says what it did.
 //!
-//! Whatever a fault leaves behind is mended, and the cluster is waited for, before the next one: see
-//! [`Cluster::recover`](super::cluster::Cluster::recover). So each fault meets a cluster that is whole,
-//! and one that does not become whole again is a failure of the run.
+//! Whatever a fault leaves behind is mended, and the cluster is waited for, before the next one:
+//! see [`Cluster::recover`](super::cluster::Cluster::recover). So each fault meets a cluster that
+//! is whole, and one that does not become whole again is a failure of the run.
 
 mod certificates;
 mod full_disk;

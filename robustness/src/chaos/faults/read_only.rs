@@ -1,4 +1,5 @@
-//! A file system that turns read-only under a member, and is so still when the member is started again.
+//! A file system that turns read-only under a member, and is so still when the member is started
+//! again.
 
 use std::time::Duration;
 

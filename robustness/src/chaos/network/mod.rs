@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Partitions are routing rules where packets arrive: "from that address: drop". So they have a
-//! direction, nobody is told (no reset, no unreachable), and connections that exist go silent too. Slow
-//! links are token buckets, which delay what queues and drop what does not fit; both exist in every
-//! kernel, unlike netem and nftables.
+//! direction, nobody is told (no reset, no unreachable), and connections that exist go silent too.
+//! Slow links are token buckets, which delay what queues and drop what does not fit; both exist in
+//! every kernel, unlike netem and nftables.
 
 mod namespace;
 mod wire;

@@ -30,7 +30,8 @@ impl Namespace {
     /// Has a command run inside.
     pub fn enter(&self, command: &mut Command) -> io::Result<()> {
         let inside = self.0.try_clone()?;
-        // SAFETY: setns is a plain system call; the closure owns the descriptor and allocates nothing.
+        // SAFETY: setns is a plain system call; the closure owns the descriptor and allocates
+        // nothing.
         unsafe {
             command.pre_exec(move || Ok(setns(inside.as_fd(), CloneFlags::CLONE_NEWNET)?));
         }
