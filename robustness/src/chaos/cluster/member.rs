@@ -238,7 +238,7 @@ impl Member {
     /// Kills it and takes from its disk what no sync had covered.
     pub fn lose_power(&mut self, rng: &mut StdRng) -> Result<Lost, ClusterError> {
         self.kill()?;
-        Ok(power_loss(&self.volume, &self.journal, rng)?)
+        Ok(power_loss(self.volume.root(), &self.journal, rng)?)
     }
 
     /// Kills it and gives it an empty disk.

@@ -39,6 +39,12 @@ pub struct Cluster {
 impl Cluster {
     /// Makes everything below `directory`, with logs in `logs`, and starts nothing.
     pub fn create(directory: &Path, logs: &Path, founding: Founding) -> Result<Self, ClusterError> {
+        // As the fault library sees it, which knows directories by their true names.
+        let directory = &directory.canonicalize().map_err(|source| ClusterError::Io {
+            action: "find",
+            path: directory.to_owned(),
+            source,
+        })?;
         let network = Network::build(founding.members)?;
         let pki = Pki::create(&directory.join("pki"), founding.members)?;
         let library = FaultLibrary::compile(directory)?;

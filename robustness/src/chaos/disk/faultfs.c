@@ -1,28 +1,30 @@
 /*
  * A disk that fails and forgets, as a preload library under one member.
  *
- * It watches every file of one file system (CHAOS_VOLUME, told by its device number, so that no table of
- * descriptors is needed) and does two things to it:
+ * It watches every file of one file system (that of CHAOS_VOLUME, told by its device number, so
+ * that no table of descriptors is needed) and does two things to it:
  *
- *  - Faults on command: errors of syncs and writes, slow syncs. The commands lie in CHAOS_CONTROL, a file
- *    mapped by the harness too, which also reads there how often each was obeyed.
- *  - A journal of what no sync has covered yet, in CHAOS_JOURNAL (elsewhere, so that it has room when the
- *    volume has none). From it the harness makes a power loss, after it has killed the process:
+ *  - Faults on command: errors of syncs and writes, slow syncs. The commands lie in CHAOS_CONTROL,
+ *    a file mapped by the harness too, which also reads there how often each was obeyed.
+ *  - A journal of what no sync has covered yet, in CHAOS_JOURNAL (elsewhere, so that it has room
+ *    when the volume has none). From it the harness makes a power loss, after it has killed the
+ *    process:
  *
- *      pages/<inode>   empty: all is on the disk. Otherwise the size when it was, then each page as it was
- *                      before its first write since. A page may stand there twice, after a restart of the
- *                      process; the first counts.
- *      names           creations, renames and removals in order, and syncs of directories between them.
+ *      pages/<inode>   empty: all is on the disk. Otherwise the size when it was, then each page as
+ *                      it was before its first write since. A page may stand there twice, after a
+ *                      restart of the process; the first counts.
+ *      names           creations, renames and removals in order, and syncs of directories between.
  *
  *    And in the volume itself, for they are hard links:
  *
  *      saved/<d>.<n>   what a removal or a rename in directory <d> (inode) took away.
  *
- * What is journalled is journalled before the call goes through, and forgotten only after the sync came
- * back, so the journal is right whenever the process is killed. One lock makes each call atomic with its
- * journal. System calls that do not pass through libc (rustix makes some: fallocate, flock) are not seen;
- * a size that they change is learnt at the next sync. Whatever would change contents unseen is refused:
- * in-kernel copies (callers then fall back to writing) and writable shared mappings.
+ * What is journalled is journalled before the call goes through, and forgotten only after the sync
+ * came back, so the journal is right whenever the process is killed. One lock makes each call
+ * atomic with its journal. System calls that do not pass through libc (rustix makes some:
+ * fallocate, flock) are not seen; a size that they change is learnt at the next sync. Whatever
+ * would change contents unseen is refused: in-kernel copies (callers then fall back to writing) and
+ * writable shared mappings.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -44,7 +46,8 @@
 #include <unistd.h>
 
 #define PAGE 4096
-#define FILES 64 /* Whose journalled pages are remembered; forgetting one only journals a page twice. */
+/* Files whose journalled pages are remembered. Forgetting one only journals a page twice. */
+#define FILES 64
 
 struct control {
     _Atomic int32_t sync_error, write_error, sync_delay_ms;
@@ -82,7 +85,8 @@ REAL(ssize_t, sendfile, int, int, off_t *, size_t);
 
 static void load(void) {
 #define LOAD(name) *(void **)&real_##name = dlsym(RTLD_NEXT, #name)
-    LOAD(openat), LOAD(write), LOAD(pwrite), LOAD(writev), LOAD(ftruncate), LOAD(fsync), LOAD(fdatasync);
+    LOAD(openat), LOAD(write), LOAD(pwrite), LOAD(writev), LOAD(ftruncate);
+    LOAD(fsync), LOAD(fdatasync);
     LOAD(renameat), LOAD(unlinkat), LOAD(mkdirat), LOAD(symlinkat);
     LOAD(mmap), LOAD(copy_file_range), LOAD(sendfile);
 }
@@ -94,7 +98,8 @@ static void die(const char *what) {
 
 __attribute__((constructor)) static void start(void) {
     load();
-    const char *mount = getenv("CHAOS_VOLUME"), *there = getenv("CHAOS_JOURNAL"), *file = getenv("CHAOS_CONTROL");
+    const char *mount = getenv("CHAOS_VOLUME"), *there = getenv("CHAOS_JOURNAL");
+    const char *file = getenv("CHAOS_CONTROL");
     if (!mount || !there || !file) return;
     struct stat about;
     int fd = real_openat(AT_FDCWD, file, O_RDWR | O_CLOEXEC);
@@ -124,7 +129,8 @@ static int named(int dir, const char *path, char *out, struct stat *parent) {
         snprintf(link, sizeof link, dir == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", dir);
         if (readlink(link, base, sizeof base - 1) < 0) return 0;
     }
-    if (snprintf(out, PATH_MAX, path[0] == '/' ? "%s%s" : "%s/%s", base, path) >= PATH_MAX) return 0;
+    const char *format = path[0] == '/' ? "%s%s" : "%s/%s";
+    if (snprintf(out, PATH_MAX, format, base, path) >= PATH_MAX) return 0;
     char above[PATH_MAX];
     strcpy(above, out);
     char *slash = strrchr(above, '/');
@@ -160,7 +166,8 @@ static int journal(ino_t inode, int64_t size) {
     int fd = real_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     struct stat about;
     if (fd < 0 || fstat(fd, &about)) die("cannot open a journal");
-    if (about.st_size == 0 && real_write(fd, &size, sizeof size) != sizeof size) die("cannot begin a journal");
+    if (about.st_size == 0 && real_write(fd, &size, sizeof size) != sizeof size)
+        die("cannot begin a journal");
     return fd;
 }
 
@@ -278,8 +285,12 @@ static int opened(int dir, const char *path, int flags, mode_t mode) {
     int name(__VA_ARGS__, int flags, ...) { \
         if (!real_openat) load(); \
         mode_t mode = 0; \
-        if (flags & (O_CREAT | O_TMPFILE)) { va_list rest; va_start(rest, flags); mode = va_arg(rest, mode_t); va_end(rest); } \
-        return volume ? LOCKED(int, opened(DIR_OF, path, flags, mode)) : real_openat(DIR_OF, path, flags, mode); \
+        va_list rest; \
+        va_start(rest, flags); \
+        if (flags & (O_CREAT | O_TMPFILE)) mode = va_arg(rest, mode_t); \
+        va_end(rest); \
+        if (!volume) return real_openat(DIR_OF, path, flags, mode); \
+        return LOCKED(int, opened(DIR_OF, path, flags, mode)); \
     }
 #define DIR_OF AT_FDCWD
 OPEN(open, const char *path)
@@ -291,14 +302,16 @@ OPEN(openat64, int dir, const char *path)
 
 static ssize_t written(int fd, const struct iovec *parts, int count, off_t at, int positioned) {
     struct stat about;
-    if (!watched(fd, &about) || !S_ISREG(about.st_mode))
-        return positioned ? real_pwrite(fd, parts->iov_base, parts->iov_len, at) : real_writev(fd, parts, count);
-    if (WRITE_FAILS) return -1;
-    size_t length = 0;
-    for (int part = 0; part < count; part++) length += parts[part].iov_len;
-    if (!positioned) at = fcntl(fd, F_GETFL) & O_APPEND ? about.st_size : lseek(fd, 0, SEEK_CUR);
-    keep(fd, &about, at, at + (off_t)length);
-    return positioned ? real_pwrite(fd, parts->iov_base, parts->iov_len, at) : real_writev(fd, parts, count);
+    if (watched(fd, &about) && S_ISREG(about.st_mode)) {
+        if (WRITE_FAILS) return -1;
+        off_t from = at, length = 0;
+        for (int part = 0; part < count; part++) length += (off_t)parts[part].iov_len;
+        if (!positioned)
+            from = fcntl(fd, F_GETFL) & O_APPEND ? about.st_size : lseek(fd, 0, SEEK_CUR);
+        keep(fd, &about, from, from + length);
+    }
+    if (positioned) return real_pwrite(fd, parts->iov_base, parts->iov_len, at);
+    return real_writev(fd, parts, count);
 }
 
 ssize_t write(int fd, const void *bytes, size_t length) {
@@ -317,7 +330,9 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) {
     struct iovec part = {(void *)bytes, length};
     return LOCKED(ssize_t, written(fd, &part, 1, at, 1));
 }
-ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t at) { return pwrite(fd, bytes, length, at); }
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t at) {
+    return pwrite(fd, bytes, length, at);
+}
 
 static int truncated(int fd, off_t size) {
     struct stat about;
@@ -356,14 +371,22 @@ int fdatasync(int fd) { return sync_with(fd, real_fdatasync); }
 static int renamed(int dir, const char *from, int to_dir, const char *to) {
     char one[PATH_MAX], two[PATH_MAX], name[64] = "-";
     struct stat parent, about;
-    if (!named(dir, from, one, &parent) || !named(to_dir, to, two, &parent)) return real_renameat(dir, from, to_dir, to);
+    if (!named(dir, from, one, &parent) || !named(to_dir, to, two, &parent))
+        return real_renameat(dir, from, to_dir, to);
     if (WRITE_FAILS) return -1;
     if (!lstat(two, &about)) save(two, &parent, name, sizeof name);
     int result = real_renameat(dir, from, to_dir, to);
     if (!result) note("rename", one, two, name);
     return result;
 }
-int renameat(int dir, const char *from, int to_dir, const char *to) { return LOCKED(int, renamed(dir, from, to_dir, to)); }
+int renameat(int dir, const char *from, int to_dir, const char *to) {
+    return LOCKED(int, renamed(dir, from, to_dir, to));
+}
+int renameat2(int dir, const char *from, int to_dir, const char *to, unsigned flags) {
+    if (!flags || !volume) return renameat(dir, from, to_dir, to);
+    /* Exchanges and the like: callers then do without. */
+    return errno = EINVAL, -1;
+}
 int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
 
 static int removed(int dir, const char *path, int flags) {
@@ -376,7 +399,9 @@ static int removed(int dir, const char *path, int flags) {
     if (!result) note(flags & AT_REMOVEDIR ? "rmdir" : "unlink", full, "-", name);
     return result;
 }
-int unlinkat(int dir, const char *path, int flags) { return LOCKED(int, removed(dir, path, flags)); }
+int unlinkat(int dir, const char *path, int flags) {
+    return LOCKED(int, removed(dir, path, flags));
+}
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 
@@ -412,7 +437,9 @@ ssize_t sendfile(int to, int from, off_t *at, size_t length) {
     if (watched(to, &about)) return errno = ENOSYS, -1;
     return real_sendfile(to, from, at, length);
 }
-ssize_t sendfile64(int to, int from, off_t *at, size_t length) { return sendfile(to, from, at, length); }
+ssize_t sendfile64(int to, int from, off_t *at, size_t length) {
+    return sendfile(to, from, at, length);
+}
 
 void *mmap(void *where, size_t length, int protection, int flags, int fd, off_t at) {
     struct stat about;

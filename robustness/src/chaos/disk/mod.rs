@@ -8,8 +8,11 @@ mod controls;
 mod journal;
 mod library;
 mod power;
+#[cfg(test)]
+mod power_test;
 mod volume;
 
+pub use journal::{Name, unsynced_names};
 pub use controls::{Controls, Obeyed};
 pub use library::FaultLibrary;
 pub use power::{Lost, power_loss};

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::journal::{self, Name, PAGE, Pages};
-use super::{DiskError, Volume, io_error};
+use super::journal::{Name, PAGE, Pages};
+use super::volume::SAVED;
+use super::{DiskError, io_error};
 
 /// What a power loss took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +31,11 @@ pub struct Lost {
     pub names_kept: usize,
 }
 
-/// Takes from `volume` what the journal in `side` says was not on the disk. No process uses it.
-pub fn power_loss(volume: &Volume, side: &Path, rng: &mut StdRng) -> Result<Lost, DiskError> {
+/// Takes from the volume at `root` what its `journal` says was not on the disk. No process uses it.
+pub fn power_loss(root: &Path, journal: &Path, rng: &mut StdRng) -> Result<Lost, DiskError> {
     let mut lost = Lost::default();
-    let inodes = inodes(volume.root())?;
-    let journals = side.join("pages");
+    let inodes = inodes(root)?;
+    let journals = journal.join("pages");
     for entry in fs::read_dir(&journals).map_err(io_error("list", &journals))? {
         let path = entry.map_err(io_error("list", &journals))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
@@ -42,21 +43,21 @@ pub fn power_loss(volume: &Volume, side: &Path, rng: &mut StdRng) -> Result<Lost
         let bytes = fs::read(&path).map_err(io_error("read", &path))?;
         // A file without a name is gone with the process.
         if let Some(file) = inode.and_then(|inode| inodes.get(&inode))
-            && let Some(pages) = journal::pages(&bytes)
+            && let Some(pages) = super::journal::pages(&bytes)
         {
             lose_pages(file, &pages, rng, &mut lost).map_err(io_error("change", file))?;
         }
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
     }
-    let names = side.join("names");
-    let unsynced = journal::unsynced_names(&names)?;
-    let kept = rng.random_range(0..=unsynced.len());
+    let names = journal.join("names");
+    let unsynced = super::journal::unsynced_names(&names)?;
+    let kept = (share(rng) * unsynced.len() as f64).round() as usize;
     (lost.names, lost.names_kept) = (unsynced.len() - kept, kept);
+    let saved = root.join(SAVED);
     for name in unsynced[kept..].iter().rev() {
-        undo(name, &volume.saved()).map_err(io_error("undo names in", volume.root()))?;
+        undo(name, &saved).map_err(io_error("undo names in", root))?;
     }
     // What is saved belongs to the past of names that are now as the disk has them.
-    let saved = volume.saved();
     fs::remove_dir_all(&saved).map_err(io_error("remove", &saved))?;
     fs::create_dir(&saved).map_err(io_error("create directory", &saved))?;
     fs::write(&names, "").map_err(io_error("write", &names))?;

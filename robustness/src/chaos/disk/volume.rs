@@ -15,6 +15,9 @@ const PIECE: usize = 1 << 20;
 /// Pieces to write at most: more than fit.
 const PIECES: usize = 1024;
 
+/// Where the fault library keeps links to what was removed.
+pub(super) const SAVED: &str = "saved";
+
 /// The mounted file system. Unmounted when dropped, and in any case with the run's namespace.
 ///
 /// ```text
@@ -48,7 +51,7 @@ impl Volume {
     }
 
     pub fn saved(&self) -> PathBuf {
-        self.root.join("saved")
+        self.root.join(SAVED)
     }
 
     /// Takes all room that is left.
