@@ -16,7 +16,7 @@ pub struct Outage {
     /// Since the history began.
     pub at_ms: u64,
     pub length_ms: u64,
-    /// What was done to the cluster shortly before or in it.
+    /// What was done to the cluster in it, or else last before it.
     pub faults: Vec<String>,
 }
 
@@ -26,6 +26,7 @@ pub fn outages(lines: &[Line]) -> Vec<Outage> {
     let mut outages = Vec::new();
     let mut last: Option<u64> = None;
     let mut faults: Vec<String> = Vec::new();
+    let mut last_fault: Option<String> = None;
     for line in lines {
         match &line.what {
             What::Invoke { op, request, .. } if is_write(request) => {
@@ -34,13 +35,19 @@ pub fn outages(lines: &[Line]) -> Vec<Outage> {
             What::Return { op, outcome: Outcome::Done(_) } if writes.contains(op) => {
                 let now = line.at / NANOSECONDS_PER_MS;
                 let length_ms = last.map_or(0, |last| now.saturating_sub(last));
-                let faults = std::mem::take(&mut faults);
+                let mut faults = std::mem::take(&mut faults);
                 if length_ms >= SHORTEST_MS {
+                    if faults.is_empty() {
+                        faults.extend(last_fault.clone());
+                    }
                     outages.push(Outage { at_ms: now - length_ms, length_ms, faults });
                 }
                 last = Some(now);
             }
-            What::Fault { text } => faults.push(text.clone()),
+            What::Fault { text } => {
+                last_fault = Some(text.clone());
+                faults.push(text.clone());
+            }
             What::Invoke { .. }
             | What::Return { .. }
             | What::WatchOpened { .. }

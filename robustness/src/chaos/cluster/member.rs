@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use tokio::time::Instant;
 
 use super::{Binary, CLIENT_PORT, ClusterError, ELECTION_TIMEOUT, PEER_PORT, Pki};
-use crate::chaos::disk::{Controls, DiskError, FaultLibrary, Lost, Volume, power_loss};
+use crate::chaos::disk::{Controls, DiskError, Fate, FaultLibrary, Lost, Volume, power_loss};
 use crate::chaos::network::{Network, Node};
 
 /// Between two looks whether a process has ended.
@@ -236,9 +236,9 @@ impl Member {
     }
 
     /// Kills it and takes from its disk what no sync had covered.
-    pub fn lose_power(&mut self, rng: &mut StdRng) -> Result<Lost, ClusterError> {
+    pub fn lose_power(&mut self, fate: Fate, rng: &mut StdRng) -> Result<Lost, ClusterError> {
         self.kill()?;
-        Ok(power_loss(self.volume.root(), &self.journal, rng)?)
+        Ok(power_loss(self.volume.root(), &self.journal, fate, rng)?)
     }
 
     /// Kills it and gives it an empty disk.

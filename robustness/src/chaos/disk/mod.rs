@@ -12,10 +12,10 @@ mod power;
 mod power_test;
 mod volume;
 
-pub use journal::{Name, unsynced_names};
 pub use controls::{Controls, Obeyed};
+pub use journal::{Name, unsynced_names};
 pub use library::FaultLibrary;
-pub use power::{Lost, power_loss};
+pub use power::{Fate, Lost, power_loss};
 pub use volume::Volume;
 
 /// Why a disk could not be made, failed or mended.

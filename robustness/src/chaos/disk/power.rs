@@ -18,6 +18,15 @@ use super::journal::{Name, PAGE, Pages};
 use super::volume::SAVED;
 use super::{DiskError, io_error};
 
+/// How much of what no sync had covered goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// All: nothing had been written back yet, as is likely soon after it was written.
+    All,
+    /// Some, as luck has it.
+    Some,
+}
+
 /// What a power loss took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
@@ -32,7 +41,12 @@ pub struct Lost {
 }
 
 /// Takes from the volume at `root` what its `journal` says was not on the disk. No process uses it.
-pub fn power_loss(root: &Path, journal: &Path, rng: &mut StdRng) -> Result<Lost, DiskError> {
+pub fn power_loss(
+    root: &Path,
+    journal: &Path,
+    fate: Fate,
+    rng: &mut StdRng,
+) -> Result<Lost, DiskError> {
     let mut lost = Lost::default();
     let inodes = inodes(root)?;
     let journals = journal.join("pages");
@@ -45,13 +59,13 @@ pub fn power_loss(root: &Path, journal: &Path, rng: &mut StdRng) -> Result<Lost,
         if let Some(file) = inode.and_then(|inode| inodes.get(&inode))
             && let Some(pages) = super::journal::pages(&bytes)
         {
-            lose_pages(file, &pages, rng, &mut lost).map_err(io_error("change", file))?;
+            lose_pages(file, &pages, fate, rng, &mut lost).map_err(io_error("change", file))?;
         }
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
     }
     let names = journal.join("names");
     let unsynced = super::journal::unsynced_names(&names)?;
-    let kept = (share(rng) * unsynced.len() as f64).round() as usize;
+    let kept = (share(fate, rng) * unsynced.len() as f64).round() as usize;
     (lost.names, lost.names_kept) = (unsynced.len() - kept, kept);
     let saved = root.join(SAVED);
     for name in unsynced[kept..].iter().rev() {
@@ -83,18 +97,24 @@ fn inodes(root: &Path) -> Result<BTreeMap<u64, PathBuf>, DiskError> {
 }
 
 /// How much of what was written stays: often nothing or everything, else each page for itself.
-fn share(rng: &mut StdRng) -> f64 {
-    match rng.random_range(0..4) {
-        0 => 0.0,
-        1 => 1.0,
-        _ => rng.random(),
+fn share(fate: Fate, rng: &mut StdRng) -> f64 {
+    match (fate, rng.random_range(0..4)) {
+        (Fate::All, _) | (Fate::Some, 0) => 0.0,
+        (Fate::Some, 1) => 1.0,
+        (Fate::Some, _) => rng.random(),
     }
 }
 
-fn lose_pages(path: &Path, pages: &Pages, rng: &mut StdRng, lost: &mut Lost) -> io::Result<()> {
+fn lose_pages(
+    path: &Path,
+    pages: &Pages,
+    fate: Fate,
+    rng: &mut StdRng,
+    lost: &mut Lost,
+) -> io::Result<()> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let size = file.metadata()?.len();
-    let share = share(rng);
+    let share = share(fate, rng);
     for (page, before) in &pages.before {
         if rng.random_bool(share) {
             lost.pages_kept += 1;
@@ -104,12 +124,13 @@ fn lose_pages(path: &Path, pages: &Pages, rng: &mut StdRng, lost: &mut Lost) -> 
         lost.pages += 1;
     }
     // The file system may have the new size without the pages, which then are zeros.
-    if size > pages.size && rng.random_bool(0.5) {
+    let loses_size = fate == Fate::All || rng.random();
+    if size > pages.size && loses_size {
         file.set_len(pages.size)?;
         lost.growths += 1;
     } else if size < pages.size {
         // Cut, or not yet: then with all that was there, or the size would be a lie.
-        if rng.random_bool(0.5) {
+        if loses_size {
             for (page, before) in &pages.before {
                 restore(&file, *page, before)?;
             }

@@ -2,6 +2,8 @@
 
 use super::World;
 use crate::chaos::cluster::ClusterError;
+use crate::chaos::disk::Fate;
+use rand::Rng;
 
 const DARK: std::ops::Range<u64> = 100..3000;
 
@@ -20,10 +22,11 @@ async fn dark(world: &mut World, slots: Vec<usize>) -> Result<String, ClusterErr
     for slot in &slots {
         world.cluster.members[*slot].kill()?;
     }
+    let fate = if world.rng.random() { Fate::All } else { Fate::Some };
     let mut told = Vec::new();
     for slot in &slots {
         let member = &mut world.cluster.members[*slot];
-        let lost = member.lose_power(&mut world.rng)?;
+        let lost = member.lose_power(fate, &mut world.rng)?;
         told.push(format!(
             "{} lost {} of {} pages, {} growths and {} of {} names",
             member.name,

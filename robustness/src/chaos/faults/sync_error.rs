@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use super::World;
 use crate::chaos::cluster::ClusterError;
+use crate::chaos::disk::Fate;
 
 /// A member that writes notices within this.
 const NOTICE: Duration = Duration::from_secs(10);
@@ -23,7 +24,7 @@ pub async fn strike(world: &mut World) -> Result<String, ClusterError> {
         return Err(member.misbehaved(what));
     }
     // What its last writes were is in doubt, as after a loss of power.
-    let lost = member.lose_power(&mut world.rng)?;
+    let lost = member.lose_power(Fate::Some, &mut world.rng)?;
     member.controls.heal()?;
     world.cluster.start(slot)?;
     Ok(format!(
