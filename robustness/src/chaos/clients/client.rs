@@ -36,7 +36,7 @@ pub async fn run(
             }
             continue;
         };
-        let request = traffic.next();
+        let request = traffic.asks();
         let outcome = ask(&shared, identity, member, connection, &request).await;
         traffic.learn(&request, &outcome);
         match outcome {

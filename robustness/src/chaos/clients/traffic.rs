@@ -66,7 +66,7 @@ impl Traffic {
     }
 
     /// What it asks next.
-    pub fn next(&mut self) -> Request {
+    pub fn asks(&mut self) -> Request {
         match self.profile {
             Profile::Plain => self.plain(),
             Profile::Leases => self.leased(),
@@ -276,7 +276,7 @@ mod tests {
         let mut traffic = Traffic::new(profile, name, 7);
         (0..500)
             .map(|revision| {
-                let request = traffic.next();
+                let request = traffic.asks();
                 let body = match &request {
                     Request::LeaseGrant { id, ttl } => Body::LeaseGrant { id: *id, ttl: *ttl },
                     _ => Body::Put { prev_kv: None },

@@ -153,7 +153,7 @@ impl Member {
             .args(["--initial-cluster-token", "chaos"])
             .args(["--election-timeout", &ELECTION_TIMEOUT.as_millis().to_string()])
             // Often, so that snapshots and purges of the log happen within a short run.
-            .args(["--snapshot-count", "2000"])
+            .args(["--snapshot-count", "500"])
             .args(["--client-cert-auth", "--peer-client-cert-auth"]);
         for (flag, path) in [
             ("--cert-file", pki.certificate(self.slot)),
