@@ -30,7 +30,9 @@ impl SnapshotFiles for StoreSnapshots {
         };
         let (dir, options) = match &restore.member {
             RestoredAs::Host => {
-                refuse_non_empty(&restore.data_dir)?;
+                if !snapshot::is_unfinished(crate::up::store_path(&restore.data_dir)) {
+                    refuse_non_empty(&restore.data_dir)?;
+                }
                 let name = crate::up::host_name();
                 (crate::up::store_path(&restore.data_dir), RestoreOptions { name, ..options })
             }

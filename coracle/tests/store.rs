@@ -1,6 +1,8 @@
 //! `coracle store`, and the same under the name `etcd`, from outside.
 
+mod hostile;
 mod member;
+mod operations;
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -193,6 +195,49 @@ fn what_cannot_be_is_refused_with_a_reason() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
         assert!(error.contains(told), "{arguments:?}: {error}");
     }
+}
+
+/// The file in `directory` whose name ends so, of which there is one.
+fn only_file(directory: &std::path::Path, end: &str) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(directory).expect("the directory is readable");
+    let mut files = entries.map(|entry| entry.expect("an entry").path());
+    let file = files.find(|path| path.to_string_lossy().ends_with(end)).expect("a file");
+    assert!(files.all(|path| !path.to_string_lossy().ends_with(end)));
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_with_damaged_files_says_what_to_do() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let [client, peer] = free_ports();
+    let endpoint = format!("http://127.0.0.1:{client}");
+    let mut member = Member::ready(alone(&data, client, peer));
+    let remote = connect(&endpoint, None).await.expect("it answers");
+    remote.put(put("a", "1")).await.expect("written");
+    remote.put(put("b", "2")).await.expect("written");
+    drop(remote);
+    assert_eq!(member.end("-TERM").code(), Some(0));
+    let log = only_file(&data.join("wal"), ".wal");
+    let identity = data.join("member.json");
+    for file in [&log, &identity] {
+        let whole = std::fs::read(file).expect("the file is readable");
+        let mut damaged = whole.clone();
+        // Of the log the very last byte that was acknowledged, of the identity a digit.
+        let last = whole.iter().rposition(|byte| byte.is_ascii_alphanumeric()).expect("a byte");
+        damaged[last] ^= 1;
+        std::fs::write(file, damaged).expect("the file is written");
+        let output = alone(&data, client, peer).output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        for told in [&*file.to_string_lossy(), "damaged", "at offset", "add it anew"] {
+            assert!(error.contains(told), "{told}: {error}");
+        }
+        std::fs::write(file, whole).expect("the file is written");
+    }
+    let _again = Member::ready(alone(&data, client, peer));
+    let remote = connect(&endpoint, None).await.expect("it answers");
+    assert_eq!(value(&remote, "b").await.as_deref(), Some("2"));
 }
 
 /// A member that demands client certificates of `first`'s authority, with common name `client`.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use robustness::{chaos, simulation};
+use robustness::{chaos, check, simulation};
 
 #[derive(Parser)]
 #[command(about = "Tries to make the store lose a write or tell a lie, and judges what it saw")]
@@ -14,12 +14,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Judge a recorded history
+    Check(check::Arguments),
+    /// Run whole clusters in one thread each, from seeds
     Simulate(simulation::Arguments),
     Chaos(chaos::Arguments),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
         Command::Simulate(arguments) => simulation::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
     }

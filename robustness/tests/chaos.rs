@@ -90,6 +90,6 @@ fn wrong_usage_is_told() {
     }
     let missing = chaos(&["--binary", "/nowhere/coracle"]);
     let error = String::from_utf8_lossy(&missing.stderr).into_owned();
-    assert_eq!(missing.status.code(), Some(1), "{error}");
+    assert_eq!(missing.status.code(), Some(2), "{error}");
     assert!(error.contains("/nowhere/coracle is missing"), "{error}");
 }

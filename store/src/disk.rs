@@ -21,8 +21,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Opens an existing file for writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Removes a file. Not durable until something else syncs the directory, which is fine: a
-    /// file that comes back holds nothing that matters.
+    /// Removes a file. Durable once the directory is synced.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Makes sure that what is read of the file from now on is on stable storage. What a process

@@ -18,6 +18,8 @@ mod embedded;
 mod embedded_store;
 mod error;
 mod face;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod lease;
 pub mod membership;
 mod meters;
@@ -58,4 +60,8 @@ mod crash_test;
 #[cfg(test)]
 mod embedded_test;
 #[cfg(test)]
+mod hostile_test;
+#[cfg(test)]
 mod restart_test;
+#[cfg(test)]
+mod scratch;

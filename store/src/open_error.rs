@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use crate::snapshot::SnapshotError;
 use crate::wal::WalError;
 
+/// What to do about a member whose files are damaged.
+pub(crate) const WAY_OUT: &str = "restore the data directory from a snapshot, or, where other \
+    members have the data, remove this one from the cluster and add it anew with an empty directory";
+
 /// Each tells what is wrong with which file, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -21,6 +25,16 @@ pub enum OpenError {
         path = .path.display()
     )]
     Foreign { path: PathBuf },
+    #[error(
+        "a restore into {dir} was cut off, or is under way; run the same `snapshot restore` again",
+        dir = .dir.display()
+    )]
+    Unfinished { dir: PathBuf },
+    #[error(
+        "{path} is damaged at offset {offset}: {reason}; {WAY_OUT}",
+        path = .path.display()
+    )]
+    DamagedMember { path: PathBuf, offset: usize, reason: String },
     #[error(
         "{path} has data format {format}, which this version does not know; use the version that \
          wrote it",
@@ -43,11 +57,11 @@ pub enum OpenError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Wal(#[from] WalError),
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    #[error("{reason}; {WAY_OUT}")]
+    Snapshot { reason: SnapshotError },
     #[error(
         "the write-ahead log in {dir} begins after entry {purged}, and no snapshot there reaches \
-         that far; restore the data directory from a snapshot",
+         that far; {WAY_OUT}",
         dir = .dir.display()
     )]
     MissingSnapshot { dir: PathBuf, purged: u64 },
@@ -56,4 +70,10 @@ pub enum OpenError {
     Cluster { reason: String },
     #[error("store did not start: {reason}")]
     Raft { reason: String },
+}
+
+impl From<SnapshotError> for OpenError {
+    fn from(reason: SnapshotError) -> Self {
+        Self::Snapshot { reason }
+    }
 }

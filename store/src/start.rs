@@ -10,13 +10,14 @@ use crate::published::Published;
 use crate::raft::log::LogStore;
 use crate::raft::machine::Start;
 use crate::raft::types::log_id;
-use crate::snapshot::{Meta, load};
+use crate::snapshot::{Meta, SnapshotError, check, load};
 use crate::work;
 
 /// Reads what the member starts from (`None`: nothing yet), and starts writing behind.
 ///
 /// The log decides: it must continue whatever is started from. A home that it does not continue is
-/// in doubt and not used; a snapshot that it does not continue is an error.
+/// in doubt and not used; a snapshot that it does not continue is an error. So is a damaged snapshot,
+/// used or not: without it the log is not enough, and a home may be lost any time.
 pub(crate) fn prepare(
     disk: &OnDisk,
     log: &LogStore,
@@ -24,6 +25,11 @@ pub(crate) fn prepare(
     tuning: WriteBehind,
 ) -> Result<Option<Start>, OpenError> {
     let newest = disk.snapshots.newest()?;
+    if let Some((path, meta)) = &newest
+        && meta.identity() != disk.dir.identity
+    {
+        return Err(SnapshotError::OtherMember { path: path.clone() }.into());
+    }
     let reaches = newest.as_ref().and_then(|(_, meta)| meta.last_log);
     if let Some(purged) = log.purged_index()
         && reaches.is_none_or(|(_, index)| index < purged)
@@ -42,7 +48,12 @@ pub(crate) fn prepare(
     let newer = held.filter(|(meta, _)| meta.last_log > reaches);
     let snapshot = newest.as_ref().map(|(path, meta)| (meta.raft_meta(), path.clone()));
     let start = match (newer, &newest) {
-        (Some((meta, state)), _) => Some(Start { applied: meta.raft_meta(), state, snapshot }),
+        (Some((meta, state)), newest) => {
+            if let Some((path, _)) = newest {
+                check(path)?;
+            }
+            Some(Start { applied: meta.raft_meta(), state, snapshot })
+        }
         (None, Some((path, _))) => {
             let loaded = load(path, true)?;
             let applied = loaded.meta.raft_meta();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use nix::sys::signal::Signal;
 use store_proto::etcdserverpb as pb;
 
 use super::servers::{Cluster, Pki, Program};
@@ -15,10 +16,8 @@ use crate::wire::{Connection, Endpoint};
 const STATUS: &str = "/etcdserverpb.Maintenance/Status";
 const MEMBERS: usize = 3;
 
-/// How long one try of a put may take before it is made again.
-const TRY: Duration = Duration::from_secs(10);
-/// Pause after a try that failed at once.
-const PAUSE: Duration = Duration::from_millis(1);
+/// Between two puts to one member.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long a fail-over may take before the measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,6 +32,10 @@ pub struct Options {
     /// Milliseconds between the end of one round and the next kill
     #[arg(long, default_value_t = 500)]
     settle: u64,
+    /// Stop the leader's process (SIGSTOP) in place of killing it: it falls silent, as one does
+    /// whose machine lost its power
+    #[arg(long)]
+    silent: bool,
     /// Without TLS
     #[arg(long)]
     plain: bool,
@@ -60,7 +63,8 @@ pub async fn run(ours: &Path, options: &Options) -> anyhow::Result<()> {
     report::heading("Fail-over");
     for program in [Some(coracle), etcd].into_iter().flatten() {
         let seconds = measure(&program, pki.as_ref(), options, dir.path()).await?;
-        let name = format!("{}: leader killed to next write", program.name);
+        let what = if options.silent { "stopped" } else { "killed" };
+        let name = format!("{}: leader {what} to next write", program.name);
         report::row(&name, "s", &seconds);
     }
     Ok(())
@@ -85,10 +89,12 @@ async fn measure(
         for other in &others {
             put(&mut Connection::open(other).await?).await?;
         }
-        cluster.kill(leader)?;
+        let signal = if options.silent { Signal::SIGSTOP } else { Signal::SIGKILL };
+        cluster.signal(leader, signal)?;
         let killed = Instant::now();
         tokio::time::timeout(PATIENCE, first_put(&others)).await.context("no write goes on")?;
         seconds.push(killed.elapsed().as_secs_f64());
+        cluster.signal(leader, Signal::SIGKILL)?;
         cluster.restart(leader).await?;
     }
     Ok(seconds)
@@ -107,22 +113,18 @@ async fn leader(endpoints: &[Endpoint]) -> anyhow::Result<usize> {
     anyhow::bail!("no member leads")
 }
 
-/// Returns when one of these members has acknowledged a put.
+/// Returns when one of these members has acknowledged a put. New ones are sent all the while: a
+/// server may hold one that came too early until its time is up, as etcd does.
 async fn first_put(endpoints: &[Endpoint]) {
     let mut tasks = tokio::task::JoinSet::new();
-    for endpoint in endpoints.to_vec() {
-        tasks.spawn_local(put_until_taken(endpoint));
-    }
-    tasks.join_next().await;
-}
-
-async fn put_until_taken(endpoint: Endpoint) {
+    let mut next = tokio::time::interval(PAUSE);
     loop {
-        let one = async { put(&mut Connection::open(&endpoint).await?).await };
-        if let Ok(Ok(())) = tokio::time::timeout(TRY, one).await {
-            return;
+        tokio::select! {
+            _ = next.tick() => for endpoint in endpoints.to_vec() {
+                tasks.spawn_local(async move { put(&mut Connection::open(&endpoint).await?).await });
+            },
+            Some(Ok(Ok(()))) = tasks.join_next() => return,
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

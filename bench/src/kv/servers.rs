@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
 use rustls::ClientConfig;
 use store_proto::etcdserverpb as pb;
 
@@ -146,12 +147,13 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills a member's process with SIGKILL.
-    pub fn kill(&mut self, member: usize) -> anyhow::Result<()> {
-        Ok(self.children[member].kill()?)
+    /// Sends a signal to a member's process.
+    pub fn signal(&self, member: usize, signal: Signal) -> anyhow::Result<()> {
+        let pid = nix::unistd::Pid::from_raw(self.children[member].id().cast_signed());
+        Ok(nix::sys::signal::kill(pid, signal)?)
     }
 
-    /// Starts a member that was killed again, and waits until it answers.
+    /// Starts a member again that was killed, and waits until it answers.
     pub async fn restart(&mut self, member: usize) -> anyhow::Result<()> {
         self.children[member].wait()?;
         self.children[member] = spawn(&mut self.commands[member])?;
@@ -181,11 +183,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        use nix::sys::signal::{Signal, kill};
-        for child in &self.children {
-            let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        for member in 0..self.children.len() {
             // It may have ended already.
-            let _ = kill(pid, Signal::SIGTERM);
+            let _ = self.signal(member, Signal::SIGTERM);
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         for child in &mut self.children {

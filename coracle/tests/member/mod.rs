@@ -96,6 +96,15 @@ impl Member {
         self.log.lock().expect("nobody panics with the log").clone()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
     /// Asks it to end, and waits until it has.
     pub fn end(&mut self, signal: &str) -> ExitStatus {
         let pid = self.child.id().to_string();

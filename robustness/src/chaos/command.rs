@@ -30,7 +30,11 @@ Examples:
   robustness check run1/history.jsonl                       judges a history again
 
 Ctrl-C ends the faults, and what there is is judged; once more ends at once.
-Exit code: 0 all is fine, 1 something was violated or failed, 2 wrong usage.";
+Exit code: 0 all is fine, 1 something was violated or failed, 2 wrong usage, or it
+cannot run here.";
+
+/// Nothing was judged.
+const UNABLE: u8 = 2;
 
 /// How the report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -88,7 +92,14 @@ impl Arguments {
 }
 
 /// Runs chaos, prints its report, and says how it went. Call it while the process has one thread.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub fn run(arguments: &Arguments) -> ExitCode {
+    run_any(arguments).unwrap_or_else(|error| {
+        eprintln!("robustness: {error:#}");
+        ExitCode::from(UNABLE)
+    })
+}
+
+fn run_any(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let report = execute(arguments)?;

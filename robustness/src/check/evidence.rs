@@ -13,18 +13,24 @@ use crate::history::*;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen<'a> {
     /// Operations that were answered with this revision and say that they changed something.
-    claims: Vec<usize>,
+    pub claims: Vec<usize>,
     /// Key-values with this revision, each once, and who put them.
     pub puts: Vec<Shown<'a>>,
-    /// Keys that were deleted, each once.
-    pub deletes: Vec<&'a str>,
+    /// Keys that were deleted, each once, and where that was shown.
+    pub deletes: Vec<(&'a str, usize)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub kv: &'a KeyValue,
     pub writer: Option<usize>,
-    line: usize,
+    pub line: usize,
+}
+
+impl Seen<'_> {
+    pub(super) fn has_deletion_of(&self, key: &str) -> bool {
+        self.deletes.iter().any(|(deleted, _)| *deleted == key)
+    }
 }
 
 pub(super) struct Evidence<'a> {
@@ -59,7 +65,7 @@ impl<'a> Evidence<'a> {
         evidence.note_writers(facts, &mut violations);
         evidence.note_answers(facts, &mut violations);
         evidence.note_events(facts, &mut violations);
-        evidence.fix(facts, &mut violations);
+        violations.extend(evidence.fix(facts));
         (evidence, violations)
     }
 
@@ -106,8 +112,8 @@ impl<'a> Evidence<'a> {
                 for event in events {
                     if event.delete {
                         let seen = &mut self.revisions[event.kv.mod_revision as usize];
-                        if !seen.deletes.contains(&event.kv.key.as_str()) {
-                            seen.deletes.push(&event.kv.key);
+                        if !seen.has_deletion_of(&event.kv.key) {
+                            seen.deletes.push((&event.kv.key, *line));
                         }
                     } else {
                         self.note_put(facts, &event.kv, *line, None, violations);
@@ -170,65 +176,6 @@ impl<'a> Evidence<'a> {
                 violations.push(Violation::new(Kind::DuplicatedWrite, lines, text));
             }
         }
-    }
-
-    /// Finds who made each revision, where that is beyond doubt.
-    fn fix(&mut self, facts: &Facts<'a>, violations: &mut Vec<Violation>) {
-        for revision in 2..self.revisions.len() {
-            let claims = std::mem::take(&mut self.revisions[revision].claims);
-            let put =
-                self.revisions[revision].puts.iter().find(|shown| shown.writer.is_some()).copied();
-            let mut here = Vec::new();
-            for claim in claims {
-                match self.shown[claim] {
-                    Some((shown, line)) if shown != revision as i64 => {
-                        let operation = &facts.operations[claim];
-                        let text = format!(
-                            "operation {} was answered with revision {revision}, but what it put \
-                             shows at {shown}",
-                            operation.number
-                        );
-                        let lines = operation.lines().chain([line]);
-                        violations.push(Violation::new(Kind::WrongRevision, lines, text));
-                    }
-                    _ => here.push(claim),
-                }
-            }
-            let writer = put.and_then(|shown| shown.writer);
-            let maker = writer.or(here.first().copied());
-            self.fixed[revision] = maker;
-            here.retain(|claim| Some(*claim) != maker);
-            for claim in here {
-                let maker = &facts.operations[maker.expect("there is a claim")];
-                violations.push(self.outdone(facts, claim, maker.number, put, revision));
-            }
-        }
-    }
-
-    /// What to say of `claim`, whose revision belongs to operation `maker`.
-    fn outdone(
-        &self,
-        facts: &Facts<'a>,
-        claim: usize,
-        maker: u64,
-        put: Option<Shown<'a>>,
-        revision: usize,
-    ) -> Violation {
-        let operation = &facts.operations[claim];
-        let shown = put.map(|shown| shown.line);
-        if shown.is_some() && !self.is_witnessed(claim) {
-            let text = format!(
-                "operation {} was acknowledged at revision {revision}, which operation {maker} \
-                 made, and shows nowhere",
-                operation.number
-            );
-            return Violation::new(Kind::LostWrite, operation.lines().chain(shown), text);
-        }
-        let text = format!(
-            "operations {} and {maker} were both acknowledged at revision {revision}",
-            operation.number
-        );
-        Violation::new(Kind::RevisionClaimedTwice, operation.lines(), text)
     }
 }
 

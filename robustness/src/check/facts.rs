@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
             }
             WatchAnswer::Events { revision, events } => {
                 let last = events.iter().map(|event| event.kv.mod_revision);
-                last.chain([*revision]).fold(true, |all, revision| self.see(line, revision) && all)
+                last.chain([*revision]).filter(|revision| !self.see(line, *revision)).count() == 0
             }
             WatchAnswer::Compacted { .. } | WatchAnswer::Canceled { .. } => true,
         };

@@ -1,7 +1,7 @@
 //! What to judge.
 
 /// Operations that a history may have to be searched, too.
-const SEARCHED_OPERATIONS: usize = 400;
+const SEARCHED_OPERATIONS: usize = 200;
 
 /// How a history is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,16 @@
 //! revision, event or value for granted, except that revisions never fall: where the state has
 //! passed one that an operation was answered with, that operation has no place any more.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::facts::{Answer, Facts, Operation};
+use super::facts::{Answer, Facts, Operation, changed};
 use super::model::Model;
 use super::verdict::{Kind, Search, Violation};
 use crate::history::*;
 
 /// Steps of one search: operations tried in a state. A history that takes more stays undecided.
-const STEPS: usize = 300_000;
+const STEPS: usize = 50_000;
 
 /// Searches for an order.
 pub(super) fn judge(facts: &Facts<'_>) -> (Search, Option<Violation>) {
@@ -70,9 +71,12 @@ struct Searcher<'a> {
     facts: &'a Facts<'a>,
     /// In the order of `after`.
     entries: Vec<Entry>,
+    /// Revisions that answers carry, and the entries answered; sorted.
+    answered: Vec<(i64, usize)>,
     kept: HashSet<i64>,
     /// Leases that an answer says are not there: they may have run out without a trace.
     missing: HashSet<i64>,
+    granted: HashSet<i64>,
     steps: usize,
     /// The answered operations that could come next where the search got furthest.
     stuck: Vec<usize>,
@@ -92,8 +96,10 @@ impl<'a> Searcher<'a> {
         let mut searcher = Self {
             facts,
             entries: Vec::new(),
+            answered: Vec::new(),
             kept: HashSet::new(),
             missing: HashSet::new(),
+            granted: HashSet::new(),
             steps: 0,
             stuck: Vec::new(),
             furthest: 0,
@@ -102,6 +108,14 @@ impl<'a> Searcher<'a> {
             searcher.note(index, operation);
         }
         searcher.entries.sort_by_key(|entry| entry.after);
+        for (index, entry) in searcher.entries.iter().enumerate() {
+            let What::Operation(operation) = entry.what else { continue };
+            let operation = &facts.operations[operation];
+            if let Some(response) = operation.done().filter(|_| is_exact(operation.request)) {
+                searcher.answered.push((response.revision, index));
+            }
+        }
+        searcher.answered.sort_unstable();
         searcher
     }
 
@@ -122,11 +136,11 @@ impl<'a> Searcher<'a> {
             _ => operation.invoked,
         };
         self.entries.push(Entry { what: What::Operation(index), after, before });
-        if let Request::LeaseGrant { id, .. } = operation.request
-            && !operation.is_refused()
+        if !operation.is_refused()
+            && let Request::LeaseGrant { id, .. } = *granted(operation)
         {
             let after = operation.invoked;
-            self.entries.push(Entry { what: What::Expiry(*id), after, before: None });
+            self.entries.push(Entry { what: What::Expiry(id), after, before: None });
         }
     }
 
@@ -153,12 +167,17 @@ impl<'a> Searcher<'a> {
 
     fn note_missing(&mut self, operation: &Operation<'_>) {
         match (operation.request, operation.answer) {
+            // Granted again: it had ended.
+            (Request::LeaseGrant { id, .. }, _) if !self.granted.insert(*id) => {
+                self.missing.insert(*id);
+            }
             (
                 Request::LeaseKeepAlive { id },
                 Answer::Done(Response { body: Body::LeaseKeepAlive { ttl: 0, .. }, .. }),
             )
-            | (Request::LeaseRevoke { id }, Answer::Refused(Refusal::LeaseNotFound))
-            | (Request::LeaseGrant { id, .. }, _) => _ = self.missing.insert(*id),
+            | (Request::LeaseRevoke { id }, Answer::Refused(Refusal::LeaseNotFound)) => {
+                self.missing.insert(*id);
+            }
             (request, Answer::Refused(Refusal::LeaseNotFound)) => {
                 super::evidence::for_each_put(request, &mut |put| {
                     self.missing.insert(put.lease);
@@ -215,21 +234,42 @@ impl<'a> Searcher<'a> {
             });
             self.stuck = stuck.collect();
         }
-        let untried: Vec<usize> = must.into_iter().chain(may).map(|(index, _)| index).collect();
+        // What is answered right from here and changes nothing can just as well come first: then
+        // nothing else has to be tried.
+        let harmless = must
+            .iter()
+            .map(|(index, _)| *index)
+            .find(|index| self.changes_nothing(*index) && self.step(*index, &model).is_some());
+        let untried: Vec<usize> = match harmless {
+            Some(index) => vec![index],
+            None => must.into_iter().chain(may).map(|(index, _)| index).collect(),
+        };
         Some(Place { placed, count, model, untried: untried.into_iter() })
+    }
+
+    /// Whether the answer says that nothing was changed.
+    fn changes_nothing(&self, entry: usize) -> bool {
+        let What::Operation(index) = self.entries[entry].what else { return false };
+        let operation = &self.facts.operations[index];
+        match (operation.request, operation.answer) {
+            (_, Answer::Refused(_)) => true,
+            (_, Answer::Unknown) => false,
+            (Request::Range(_) | Request::LeaseKeepAlive { .. }, Answer::Done(_)) => true,
+            (
+                Request::Put(_) | Request::Delete(_) | Request::Txn(_),
+                Answer::Done(Response { body, .. }),
+            ) => !changed(body),
+            (
+                Request::Compact { .. } | Request::LeaseGrant { .. } | Request::LeaseRevoke { .. },
+                Answer::Done(_),
+            ) => false,
+        }
     }
 
     /// Whether an operation without a place was answered with a revision that is over.
     fn is_past_someone(&self, placed: &Placed, model: &Model) -> bool {
-        let open = self.entries.iter().enumerate().filter(|(index, _)| !placed.has(*index));
-        open.into_iter().any(|(_, entry)| match entry.what {
-            What::Operation(index) => {
-                let operation = &self.facts.operations[index];
-                is_exact(operation.request)
-                    && operation.done().is_some_and(|done| done.revision < model.keys.revision)
-            }
-            What::Expiry(_) => false,
-        })
+        let first = self.answered.iter().find(|(_, entry)| !placed.has(*entry));
+        first.is_some_and(|(revision, _)| *revision < model.keys.revision)
     }
 
     /// The state after `entry`, if it can come after `model`.
@@ -243,7 +283,7 @@ impl<'a> Searcher<'a> {
             }
         };
         let operation = &self.facts.operations[index];
-        let outcome = model.apply(operation.request, &self.kept);
+        let outcome = model.apply(&granted(operation), &self.kept);
         match (operation.answer, outcome) {
             (Answer::Refused(told), Err(refusal)) => (*told == refusal).then(|| model.clone()),
             (Answer::Refused(_), Ok(_)) | (Answer::Done(_) | Answer::Unknown, Err(_)) => None,
@@ -258,6 +298,17 @@ impl<'a> Searcher<'a> {
                 (revision_fits && alike(&evaluated.body, body)).then_some(next)
             }
         }
+    }
+}
+
+/// The request, with the id and TTL that the store chose where it grants a lease.
+fn granted<'a>(operation: &Operation<'a>) -> Cow<'a, Request> {
+    match (operation.request, operation.answer) {
+        (
+            Request::LeaseGrant { .. },
+            Answer::Done(Response { body: Body::LeaseGrant { id, ttl }, .. }),
+        ) => Cow::Owned(Request::LeaseGrant { id: *id, ttl: *ttl }),
+        (request, _) => Cow::Borrowed(request),
     }
 }
 
@@ -276,12 +327,9 @@ fn is_exact(request: &Request) -> bool {
     }
 }
 
-/// Whether an answer is the expected one. A lease may be granted for longer than was asked.
+/// Whether an answer is the expected one. How much of a lease is left is not known here.
 fn alike(expected: &Body, answered: &Body) -> bool {
     match (expected, answered) {
-        (Body::LeaseGrant { id, ttl }, Body::LeaseGrant { id: got, ttl: longer }) => {
-            id == got && longer >= ttl
-        }
         (Body::LeaseKeepAlive { id, ttl }, Body::LeaseKeepAlive { id: got, ttl: left }) => {
             id == got && (*ttl > 0) == (*left > 0)
         }

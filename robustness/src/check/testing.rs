@@ -1,12 +1,16 @@
 //! Histories of a store that does everything right: random requests run through the model one after
 //! another, and told as overlapping ones, some of them without an answer.
 
+mod faults;
+mod requests;
+mod watches;
+
 use std::collections::{BTreeMap, HashSet};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::model::{Change, Model, contains};
+use super::model::{Change, Model};
 use crate::history::*;
 
 const KEYS: [&str; 5] = ["a", "b", "b/1", "c", "d"];
@@ -23,6 +27,29 @@ pub(super) struct Shape {
     pub watches: usize,
     pub leases: bool,
     pub compactions: bool,
+    /// What the store does wrong, after so many requests.
+    pub fault: Option<(usize, Fault)>,
+}
+
+/// What a store can do wrong, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Acknowledges a put, and forgets it.
+    LosesPut,
+    /// Acknowledges a deletion, and forgets it.
+    LosesDeletion,
+    /// Puts twice.
+    PutsTwice,
+    /// Answers a linearizable read from an older state.
+    ReadsOldState,
+    /// Takes a revision for nothing.
+    SkipsRevision,
+    /// Says that it did not serve a put, and does it.
+    RefusesAndPuts,
+    /// Ends a lease before its time.
+    ExpiresEarly,
+    /// Forgets to delete the keys of a lease that is revoked.
+    KeepsKeysOfLease,
 }
 
 impl Default for Shape {
@@ -34,6 +61,7 @@ impl Default for Shape {
             watches: 3,
             leases: true,
             compactions: true,
+            fault: None,
         }
     }
 }
@@ -201,6 +229,17 @@ impl World {
     }
 
     fn perform(&mut self, request: &Request) -> Outcome {
+        if let Some((after, fault)) = self.shape.fault
+            && self.operations as usize > after
+            && let Some(outcome) = self.do_wrong(fault, request)
+        {
+            self.shape.fault = None;
+            return outcome;
+        }
+        self.do_right(request)
+    }
+
+    fn do_right(&mut self, request: &Request) -> Outcome {
         let model = match request {
             Request::Range(range) if range.serializable => {
                 let lag = self.random.random_range(0..self.models.len().min(6));
@@ -256,223 +295,5 @@ impl World {
         let next = self.model().expire(id, &self.kept);
         let changes = self.model().keys.without_lease(id).1;
         self.take_over(next, changes);
-    }
-
-    fn request(&mut self) -> Request {
-        match self.random.random_range(0..100) {
-            0..35 => Request::Put(self.put()),
-            35..45 => Request::Delete(self.delete()),
-            45..60 => Request::Txn(self.txn()),
-            60..63 if self.shape.compactions => {
-                Request::Compact { revision: self.random.random_range(1..=self.revision() + 1) }
-            }
-            63..75 if self.shape.leases => self.lease_request(),
-            _ => {
-                let old = self.chance(20);
-                Request::Range(self.range(old))
-            }
-        }
-    }
-
-    fn lease_request(&mut self) -> Request {
-        let some = self.random.random_range(0..self.leases.len().max(1));
-        let some = self.leases.get(some).map(|lease| lease.id);
-        match (self.random.random_range(0..4), some) {
-            (0, Some(id)) => Request::LeaseRevoke { id },
-            (1 | 2, Some(id)) => Request::LeaseKeepAlive { id },
-            _ => {
-                let (id, ttl) = (self.leases.len() as i64 + 1, self.random.random_range(1..5));
-                self.leases.push(Lease { id, ttl, deadline: None });
-                Request::LeaseGrant { id, ttl }
-            }
-        }
-    }
-
-    fn put(&mut self) -> Put {
-        self.values += 1;
-        let lease = match self.leases.len() {
-            0 => 0,
-            known if self.chance(40) => self.leases[self.random.random_range(0..known)].id,
-            _ => 0,
-        };
-        Put { key: self.key(), value: format!("v{}", self.values), lease, prev_kv: self.chance(50) }
-    }
-
-    fn delete(&mut self) -> Delete {
-        Delete { key: self.key(), end: self.end(), prev_kv: self.chance(50) }
-    }
-
-    fn range(&mut self, old: bool) -> Range {
-        let revision = if old { self.random.random_range(1..=self.revision() + 1) } else { 0 };
-        Range {
-            key: self.key(),
-            end: self.end(),
-            revision,
-            limit: self.random.random_range(0..3),
-            serializable: self.chance(25),
-        }
-    }
-
-    fn txn(&mut self) -> Txn {
-        let key = self.key();
-        let revision = self.model().keys.get(&key).map_or(0, |kv| kv.mod_revision);
-        let target = match self.random.random_range(0..5) {
-            0 => Target::Version(self.random.random_range(0..3)),
-            1 => Target::CreateRevision(0),
-            2 => Target::Value(format!("v{}", self.values)),
-            3 => Target::Lease(0),
-            _ => Target::ModRevision(revision),
-        };
-        let result = match self.random.random_range(0..6) {
-            0 => CompareResult::Less,
-            1 => CompareResult::Greater,
-            2 => CompareResult::NotEqual,
-            _ => CompareResult::Equal,
-        };
-        let compares = vec![Compare { key, result, target }];
-        Txn { compares, success: self.ops(), failure: self.ops() }
-    }
-
-    /// No two of them write the same key.
-    fn ops(&mut self) -> Vec<Op> {
-        let mut written: Vec<String> = Vec::new();
-        let mut ops = Vec::new();
-        for _ in 0..self.random.random_range(0..3) {
-            let op = match self.random.random_range(0..4) {
-                0 => {
-                    let old = self.chance(20);
-                    let range = self.range(old);
-                    Op::Range(Range { serializable: false, ..range })
-                }
-                1 => Op::Delete(Delete { end: None, ..self.delete() }),
-                _ => Op::Put(self.put()),
-            };
-            let key = match &op {
-                Op::Range(_) => None,
-                Op::Put(put) => Some(put.key.clone()),
-                Op::Delete(delete) => Some(delete.key.clone()),
-            };
-            if key.as_ref().is_none_or(|key| !written.contains(key)) {
-                written.extend(key);
-                ops.push(op);
-            }
-        }
-        ops
-    }
-
-    fn open(&mut self, continues: Option<(u64, i64)>, everything: bool, start: i64) {
-        self.opened += 1;
-        let number = self.opened;
-        let (key, end) = if everything {
-            ("\0".to_owned(), Some("\0".to_owned()))
-        } else {
-            (self.key(), self.end())
-        };
-        let prev_kv = everything || self.chance(60);
-        let start_revision = continues.map_or(start, |(_, next)| next);
-        let watching = Watching { number, key, end, prev_kv, next: start_revision };
-        self.watch_opened(watching, continues.map(|(watch, _)| watch));
-    }
-
-    fn watch_opened(&mut self, mut watching: Watching, continues: Option<u64>) {
-        let Watching { number: watch, key, end, prev_kv, next } = &watching;
-        let (watch, start_revision) = (*watch, *next);
-        self.record(What::WatchOpened {
-            watch,
-            client: 100 + watch,
-            member: "m2".to_owned(),
-            key: key.clone(),
-            end: end.clone(),
-            start_revision,
-            prev_kv: *prev_kv,
-            continues,
-        });
-        let revision = self.revision();
-        self.record(What::WatchAnswered { watch, answer: WatchAnswer::Created { revision } });
-        if start_revision == 0 {
-            watching.next = revision + 1;
-        }
-        self.watches.push(watching);
-    }
-
-    fn watch(&mut self) {
-        if self.watches.is_empty() {
-            return;
-        }
-        let index = self.random.random_range(0..self.watches.len());
-        match self.random.random_range(0..20) {
-            0 => self.resume(index),
-            1 if index > 0 => {
-                self.watches.remove(index);
-                self.open(None, false, 0);
-            }
-            _ => {
-                let most = self.random.random_range(1..4);
-                self.deliver(index, most);
-            }
-        }
-    }
-
-    /// The stream breaks, and another goes on with it.
-    fn resume(&mut self, index: usize) {
-        let broken = self.watches.remove(index);
-        let (watch, reason) = (broken.number, "reset".to_owned());
-        self.record(What::WatchClosed { watch, reason });
-        self.opened += 1;
-        // The first stays the first.
-        let watching = Watching { number: self.opened, ..broken };
-        self.watch_opened(watching, Some(watch));
-        let last = self.watches.pop().expect("just opened");
-        self.watches.insert(index, last);
-    }
-
-    fn deliver(&mut self, index: usize, most: usize) {
-        let Watching { number: watch, next, .. } = self.watches[index];
-        if next < self.compacted {
-            let compact_revision = self.compacted;
-            let answer = WatchAnswer::Compacted { compact_revision };
-            self.record(What::WatchAnswered { watch, answer });
-            let everything = index == 0;
-            self.watches.remove(index);
-            self.open(None, everything, compact_revision);
-            let last = self.watches.pop().expect("just opened");
-            return self.watches.insert(index, last);
-        }
-        let watching = &self.watches[index];
-        let mut told = 0;
-        let mut answers = Vec::new();
-        let mut after = watching.next;
-        for (revision, changes) in self.changes.range(next..) {
-            let events: Vec<Event> = changes
-                .iter()
-                .filter(|change| contains(&watching.key, watching.end.as_deref(), &change.kv.key))
-                .map(|change| Event {
-                    delete: change.delete,
-                    kv: KeyValue::clone(&change.kv),
-                    prev_kv: change
-                        .prev
-                        .as_ref()
-                        .filter(|_| watching.prev_kv && *revision > self.compacted)
-                        .map(|kv| KeyValue::clone(kv)),
-                })
-                .collect();
-            if !events.is_empty() {
-                answers.push(WatchAnswer::Events { revision: *revision, events });
-                told += 1;
-            }
-            after = revision + 1;
-            if told == most {
-                break;
-            }
-        }
-        self.watches[index].next = after;
-        for answer in answers {
-            self.record(What::WatchAnswered { watch, answer });
-        }
-        let revision = self.revision();
-        if after > revision && self.chance(30) {
-            self.watches[index].next = revision + 1;
-            self.record(What::WatchAnswered { watch, answer: WatchAnswer::Progress { revision } });
-        }
     }
 }

@@ -53,6 +53,9 @@ pub enum Kind {
     LeaseAfterEnd,
     /// A lease that nobody granted.
     UnknownLease,
+    /// Which unanswered writes were done was not found within the bound: what else the judge by
+    /// revisions says may come from a wrong guess.
+    GivenUp,
     /// No order of the requests explains their answers.
     NotLinearizable,
     /// An event outside the watch's range.
@@ -110,14 +113,18 @@ impl Violation {
         lines.dedup();
         Self { kind, lines, text: text.into() }
     }
+
+    fn places(&self) -> String {
+        let lines: Vec<String> = self.lines.iter().map(usize::to_string).collect();
+        lines.join(",")
+    }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.text)?;
         if !self.lines.is_empty() {
-            let lines: Vec<String> = self.lines.iter().map(usize::to_string).collect();
-            write!(f, " (lines {})", lines.join(", "))?;
+            write!(f, " (lines {})", self.places())?;
         }
         Ok(())
     }
@@ -178,29 +185,101 @@ impl Verdict {
     }
 }
 
+/// For people: the figures, then a table of what is wrong.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let search = match self.search {
-            Search::Ok => "an order was found by search",
-            Search::Violation => "no order was found by search",
-            Search::Undecided => "the search was given up undecided",
-            Search::NotTried => "too long to search",
+            Search::Ok => "found an order",
+            Search::Violation => "found no order",
+            Search::Undecided => "given up undecided",
+            Search::NotTried => "not tried: too long",
         };
-        writeln!(
-            f,
-            "{} operations ({} unanswered), {} watches with {} events, revision {}; {search}",
-            self.operations, self.unknown, self.watches, self.events, self.revision,
-        )?;
+        writeln!(f, "operations  {} ({} unanswered)", self.operations, self.unknown)?;
+        writeln!(f, "watches     {} ({} events)", self.watches, self.events)?;
+        writeln!(f, "revision    {}", self.revision)?;
+        writeln!(f, "search      {search}")?;
         if self.is_fine() {
-            return write!(f, "fine: nothing was lost and nothing lied");
+            return write!(f, "verdict     fine");
         }
-        write!(f, "violated: {}", self.violations.len() + self.omitted)?;
-        for violation in &self.violations {
-            write!(f, "\n  {violation}")?;
+        writeln!(f, "verdict     violated ({})", self.violations.len() + self.omitted)?;
+        self.table(f)
+    }
+}
+
+impl Verdict {
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = |violation: &Violation| (violation.kind.to_string(), violation.places());
+        let cells: Vec<(String, String)> = self.violations.iter().map(told).collect();
+        let kind = cells.iter().map(|(kind, _)| kind.len()).max().unwrap_or(0).max("KIND".len());
+        let lines = cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0);
+        let lines = lines.max("LINES".len());
+        write!(f, "\n{:kind$}  {:lines$}  WHAT", "KIND", "LINES")?;
+        for ((name, places), violation) in cells.iter().zip(&self.violations) {
+            write!(f, "\n{name:kind$}  {places:lines$}  {}", violation.text)?;
         }
         if self.omitted > 0 {
-            write!(f, "\n  and {} more", self.omitted)?;
+            write!(f, "\nand {} more", self.omitted)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict() -> Verdict {
+        Verdict {
+            violations: Vec::new(),
+            omitted: 0,
+            operations: 3,
+            unknown: 1,
+            watches: 2,
+            events: 7,
+            revision: 5,
+            search: Search::Ok,
+        }
+    }
+
+    #[test]
+    fn names_are_stable() {
+        for (kind, name) in [
+            (Kind::LostWrite, "lost-write"),
+            (Kind::WrongPrevKv, "wrong-prev-kv"),
+            (Kind::WatchMissedEvent, "watch-missed-event"),
+        ] {
+            assert_eq!(kind.to_string(), name);
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn people_see_figures_and_a_table() {
+        let mut verdict = verdict();
+        assert!(verdict.to_string().ends_with("verdict     fine"));
+        verdict.add([
+            Violation::new(Kind::LostWrite, [11, 3], "operation 1 is lost"),
+            Violation::new(Kind::WatchDuplicate, [4], "watch 1 was told twice"),
+        ]);
+        let expected = "\
+operations  3 (1 unanswered)
+watches     2 (7 events)
+revision    5
+search      found an order
+verdict     violated (2)
+
+KIND             LINES  WHAT
+lost-write       4,12   operation 1 is lost
+watch-duplicate  5      watch 1 was told twice";
+        assert_eq!(verdict.to_string(), expected);
+    }
+
+    #[test]
+    fn no_more_is_told_than_people_read() {
+        let mut verdict = verdict();
+        let one = |line| Violation::new(Kind::WrongRead, [line], "wrong");
+        verdict.add((0..VIOLATIONS_TOLD + 5).map(one));
+        assert_eq!((verdict.violations.len(), verdict.omitted), (VIOLATIONS_TOLD, 5));
+        assert!(verdict.to_string().ends_with("and 5 more"));
     }
 }

@@ -58,8 +58,18 @@ pub struct Arguments {
     alone: bool,
 }
 
-/// Runs what is asked for. Exit code 1 where something was found.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// What could not even be run.
+const UNABLE: u8 = 2;
+
+/// Runs what is asked for. Exit code 1 where something was found, 2 where nothing could be run.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    run_any(arguments).unwrap_or_else(|error| {
+        eprintln!("robustness: {error:#}");
+        ExitCode::from(UNABLE)
+    })
+}
+
+fn run_any(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.bug.as_deref() == Some("list") {
         Bug::ALL.iter().for_each(|bug| println!("{}", name_of(*bug)));
         return Ok(ExitCode::SUCCESS);

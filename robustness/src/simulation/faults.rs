@@ -346,6 +346,7 @@ impl Faults {
         self.starts.clear();
         self.space_at.clear();
         scene.wires.mend_all();
+        scene.wires.clear_up();
         self.note("the storm is over".into());
         for at in 0..scene.members.len() {
             let member = &mut scene.members[at];

@@ -152,6 +152,13 @@ impl Wires {
         self.lock().weather = weather;
     }
 
+    /// From now on messages take their time, and no more than that happens to them.
+    pub fn clear_up(&self) {
+        let mut inner = self.lock();
+        let delay = inner.weather.delay;
+        inner.weather = Weather { delay, ..Weather::default() };
+    }
+
     /// From now on a member answers at `url`.
     pub fn plug(&self, url: &str, port: Port) {
         self.lock().ports.insert(url.to_owned(), port);

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use super::frames;
+
 /// One change of the map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -47,6 +49,7 @@ pub struct SledEngine {
 impl SledEngine {
     /// May panic on a damaged directory: call it where that is caught.
     pub fn open(dir: &Path) -> io::Result<Self> {
+        frames::check(dir)?;
         let config = sled::Config::new()
             .path(dir)
             .cache_capacity_bytes(CACHE_BYTES)

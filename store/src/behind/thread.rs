@@ -380,7 +380,7 @@ impl Writer {
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.engine().flush()?;
         self.unflushed = 0;
         let bytes = self.engine().bytes();

@@ -145,22 +145,25 @@ impl Embedded {
     pub(super) fn start_looking(self: &Arc<Self>) {
         let pause = self.config.cluster.election_timeout / LOOKS_PER_ELECTION_TIMEOUT;
         let mut changes = self.raft.server_metrics();
+        let mut signs = self.raft.data_metrics();
         let store = Arc::downgrade(self);
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             loop {
-                let Some((alone, pause)) = store.upgrade().map(|store| {
+                let Some((alone, soon, pause)) = store.upgrade().map(|store| {
                     let soon = store.look();
                     store.tend_members();
                     let alone = !store.ticking.load(Ordering::Relaxed);
                     let heartbeat = store.config.cluster.heartbeat_interval;
-                    (alone, if soon { heartbeat.min(pause) } else { pause })
+                    (alone, soon, if soon { heartbeat.min(pause) } else { pause })
                 }) else {
                     return;
                 };
                 tokio::select! {
                     () = stop.cancelled() => return,
                     changed = changes.changed() => if changed.is_err() { return },
+                    // A leader that was just elected is about to be answered by a quorum.
+                    changed = signs.changed(), if soon => if changed.is_err() { return },
                     () = tokio::time::sleep(pause), if !alone => {}
                 }
             }

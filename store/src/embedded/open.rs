@@ -160,6 +160,7 @@ fn open_files(
         disk: Arc::clone(&config.disk),
         segment_bytes: config.wal_segment_bytes,
         fsync: config.fsync,
+        mark: dir.wal_mark(),
         failed: failed.clone(),
     };
     let recovered = wal::recover(&dir.wal(), options)?;

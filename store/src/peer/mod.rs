@@ -21,6 +21,8 @@ mod cluster_test;
 mod conformance_test;
 mod forward;
 mod grpc;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hostile;
 mod links;
 #[cfg(test)]
 mod members_test;

@@ -15,8 +15,9 @@ use tonic::Status;
 
 use super::wire::{put_log_id, put_vote, take_log_id, take_vote};
 use crate::mvcc::Identity;
+use crate::open_error::WAY_OUT;
 use crate::raft::types::{SnapshotMeta, StoredMembership, Vote};
-use crate::snapshot::{self, Image, SnapshotFormat};
+use crate::snapshot::{self, Image, Loaded, SnapshotFormat};
 use crate::work;
 
 /// Bytes of a piece: large enough to be cheap, small beside the windows of a stream.
@@ -33,7 +34,10 @@ pub(crate) async fn send(
     failed: mpsc::Sender<io::Error>,
 ) -> io::Result<BoxStream<'static, pb::SnapshotPiece>> {
     let (size, data) = match image {
-        Image::File(path) => read_file(&path)?,
+        Image::File(path) => {
+            let path = checked(path).await?;
+            read_file(&path)?
+        }
         Image::Memory(state) => {
             let meta = snapshot::Meta::new(identity, meta, &state);
             let reader = snapshot::stream(SnapshotFormat::Coracle, meta, *state).await?;
@@ -59,6 +63,19 @@ pub(crate) async fn send(
     let data = data.take_while(|piece| futures::future::ready(piece.is_some()));
     let head = futures::stream::iter([pb::SnapshotPiece { piece: Some(Piece::Head(head)) }]);
     Ok(head.chain(data.filter_map(futures::future::ready)).boxed())
+}
+
+/// A file that was whole when it was written may be so no more. Nobody is sent what is damaged, and
+/// whose disk it is hears of it.
+async fn checked(path: PathBuf) -> io::Result<PathBuf> {
+    work::blocking_io(move || match snapshot::check(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => {
+            tracing::error!(%error, "no member gets this snapshot; {WAY_OUT}");
+            Err(io::Error::other(error))
+        }
+    })
+    .await
 }
 
 type Data = BoxStream<'static, io::Result<Bytes>>;
@@ -107,6 +124,12 @@ pub(super) async fn receive(
         let Piece::Data(data) = piece else {
             return Err(Status::invalid_argument("a snapshot has one head"));
         };
+        if target.written + data.len() as u64 > head.size {
+            return Err(Status::data_loss(format!(
+                "the snapshot goes on after {} bytes",
+                head.size
+            )));
+        }
         target = target.write(data).await.map_err(broken)?;
     }
     if target.written != head.size {
@@ -115,8 +138,12 @@ pub(super) async fn receive(
             target.written, head.size
         )));
     }
-    let image = target.finish().await.map_err(broken)?;
-    Ok(Received { vote, meta, image })
+    let loaded = target.finish().await.map_err(broken)?;
+    // The head tells where the log goes on, and is under no checksum.
+    if loaded.meta.raft_meta().last_log_id != meta.last_log_id {
+        return Err(Status::data_loss("the snapshot is another than its head says"));
+    }
+    Ok(Received { vote, meta, image: Image::Memory(Box::new(loaded.state)) })
 }
 
 async fn next(
@@ -190,13 +217,13 @@ impl Target {
         .await
     }
 
-    /// The snapshot's state, read back and checked.
-    async fn finish(mut self) -> io::Result<Image> {
+    /// The snapshot, read back and checked.
+    async fn finish(mut self) -> io::Result<Loaded> {
         work::blocking_io(move || {
             let Some((path, _)) = &self.file else { unreachable!("a target is finished once") };
             let loaded = snapshot::load(path, true).map_err(io::Error::other)?;
             self.remove();
-            Ok(Image::Memory(Box::new(loaded.state)))
+            Ok(loaded)
         })
         .await
     }
@@ -214,5 +241,56 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         self.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::types::log_id;
+
+    async fn sent(image: Image, meta: &SnapshotMeta) -> io::Result<Vec<pb::SnapshotPiece>> {
+        let (failed, _failure) = mpsc::channel(1);
+        let pieces = send(Identity::default(), &Vote::new(1, 1), meta, image, failed).await?;
+        Ok(pieces.collect().await)
+    }
+
+    async fn received(pieces: Vec<pb::SnapshotPiece>) -> Result<(), Status> {
+        receive(futures::stream::iter(pieces.into_iter().map(Ok)), None).await.map(drop)
+    }
+
+    fn meta() -> SnapshotMeta {
+        SnapshotMeta { last_log_id: Some(log_id(1, 5)), ..SnapshotMeta::default() }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_must_be_what_its_head_says() {
+        let image = || Image::Memory(Box::default());
+        let pieces = sent(image(), &meta()).await.expect("it is sent");
+        received(pieces.clone()).await.expect("it is whole");
+        let mut other = pieces.clone();
+        let Some(Piece::Head(head)) = &mut other[0].piece else { panic!("a head comes first") };
+        head.last = Some(put_log_id(&log_id(1, 6)));
+        assert!(received(other).await.is_err());
+        let mut longer = pieces.clone();
+        longer.push(pieces[1].clone());
+        assert!(received(longer).await.is_err());
+        assert!(received(pieces[..1].to_vec()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_not_sent() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let home = snapshot::Home::new(dir.path().to_owned());
+        let state = crate::mvcc::State::default();
+        let written = snapshot::Meta::new(Identity::default(), &meta(), &state);
+        let file = home.write(&written, &state).expect("it is written");
+        let pieces = sent(Image::File(file.clone()), &meta()).await.expect("it is whole");
+        received(pieces).await.expect("it is whole");
+        let mut bytes = std::fs::read(&file).expect("it is readable");
+        bytes[100] ^= 1;
+        std::fs::write(&file, bytes).expect("it is written");
+        let error = sent(Image::File(file), &meta()).await.expect_err("it is damaged");
+        assert!(error.to_string().contains("at offset"), "{error}");
     }
 }

@@ -44,6 +44,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for OnD
             disk: OsDisk::shared(),
             segment_bytes: 4096,
             fsync: true,
+            mark: dir.path().join("wal.synced"),
             failed: watch::Sender::new(None),
         };
         let (wal, snapshots) = (dir.path().join("wal"), dir.path().join("snap"));

@@ -2,7 +2,8 @@
 //! for it, gRPC and HTTP/1 and HTTP/2 (h2c by prior knowledge) told apart by their first bytes.
 //!
 //! What a peer can hold without paying for it is bounded: handshakes under way, connections, the
-//! time until the first byte and until the head of an HTTP/1 request is there. HTTP/2 connections
+//! time until HTTP/2's preface and until the head of an HTTP/1 request is there, the answers that it
+//! does not take ([`Unsent`]). HTTP/2 connections
 //! are pinged as etcd pings them, so that half-open ones go away.
 //!
 //! TLS configurations are asked for anew at each handshake: files may change under a running
@@ -30,7 +31,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connection::{Corked, Opening, Requests, Turns};
+use super::connection::{Corked, Opening, Requests, Turns, Unsent};
 use super::express::Front;
 use super::http;
 use super::routes::ClientRoutes;
@@ -45,6 +46,9 @@ const MAX_HANDSHAKES: usize = 256;
 /// How long a connection may stay before its first byte, and a request's head before its end.
 /// etcd's `ReadHeaderTimeout`.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// The same where more than half of the connections that there can be are taken: those that say
+/// nothing are not to keep out those that have something to say.
+const CROWDED_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long open requests may go on once the listener stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
@@ -182,7 +186,8 @@ pub async fn serve(
         handshakes: Semaphore::new(MAX_HANDSHAKES),
     });
     let (listener, graceful) = (listener.into(), GracefulShutdown::new());
-    let connections = Arc::new(Semaphore::new(connection_limit()));
+    let most = connection_limit();
+    let connections = Arc::new(Semaphore::new(most));
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
@@ -191,8 +196,9 @@ pub async fn serve(
         match accepted {
             Ok((socket, address, permit)) => {
                 let (server, watcher) = (Arc::clone(&server), graceful.watcher());
+                let patience = head_timeout(connections.available_permits(), most);
                 tokio::spawn(async move {
-                    server.connection(socket, address, watcher).await;
+                    server.connection(socket, address, patience, watcher).await;
                     drop(permit);
                 });
             }
@@ -225,6 +231,11 @@ async fn accept(
     }
 }
 
+/// How long a connection may take to say something, with room for `left` of `most`.
+fn head_timeout(left: usize, most: usize) -> Duration {
+    if left < most / 2 { CROWDED_HEAD_TIMEOUT } else { HEAD_TIMEOUT }
+}
+
 /// What the limit of file descriptors leaves for connections.
 fn connection_limit() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -232,9 +243,13 @@ fn connection_limit() -> usize {
     usize::try_from(room.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
 }
 
-fn builder(limits: ConnectionLimits, requests: Requests) -> auto::Builder<Requests> {
+fn builder(
+    limits: ConnectionLimits,
+    patience: Duration,
+    requests: Requests,
+) -> auto::Builder<Requests> {
     let mut builder = auto::Builder::new(requests);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).max_concurrent_streams(limits.max_streams);
     if let Some(Keepalive { interval, timeout }) = limits.keepalive {
@@ -256,7 +271,13 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(&self, socket: Box<dyn Socket>, address: Option<IpAddr>, watcher: Watcher) {
+    async fn connection(
+        &self,
+        socket: Box<dyn Socket>,
+        address: Option<IpAddr>,
+        patience: Duration,
+        watcher: Watcher,
+    ) {
         let secured = match &self.security {
             Security::Plain => Ok((socket, None)),
             Security::Tls(tls) => self.handshake(socket, tls).await,
@@ -273,17 +294,18 @@ impl Server {
             Err(error) => return tell_refused(&error, address),
         };
         let is_plain = matches!(self.security, Security::Plain);
-        let id = super::ConnectionId::next();
+        let (id, unsent) = (super::ConnectionId::next(), Unsent::default());
         let service = self.front.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(id);
+            request.extensions_mut().insert(unsent.clone());
             if let Some(certificates) = &certificates {
                 request.extensions_mut().insert(certificates.clone());
             }
             request
         });
-        let socket = Opening::new(socket, HEAD_TIMEOUT, is_plain);
+        let socket = Opening::new(socket, patience, is_plain);
         let (socket, requests) = (Corked::new(socket), Requests::default());
-        let builder = builder(self.limits, requests.clone());
+        let builder = builder(self.limits, patience, requests.clone());
         let io = TokioIo::new(socket.clone());
         let connection = builder.serve_connection(io, TowerToHyperService::new(service));
         let connection = watcher.watch(connection.into_owned());

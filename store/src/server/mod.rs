@@ -18,6 +18,8 @@ mod etcdctl_test;
 mod express;
 mod gateway;
 mod health;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hostile;
 mod http;
 mod kv;
 mod lease;

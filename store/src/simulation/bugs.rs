@@ -7,6 +7,12 @@ use std::cell::Cell;
 pub enum Bug {
     /// The log says that records are durable before it has written them.
     AcknowledgeBeforeSync,
+    /// A leader that starts leads on in the term in which it stopped.
+    LeaderRestored,
+    /// What an earlier process wrote and did not sync is taken for durable.
+    CacheBelieved,
+    /// Segments of the log are removed without seeing to it that each is gone before the next.
+    SegmentsRemovedTogether,
     /// A vote is given without being written down.
     VoteNotWritten,
     /// The log is purged up to a snapshot that is not synced.
@@ -40,8 +46,11 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::AcknowledgeBeforeSync,
+        Self::LeaderRestored,
+        Self::CacheBelieved,
+        Self::SegmentsRemovedTogether,
         Self::VoteNotWritten,
         Self::SnapshotNotSynced,
         Self::SnapshotNameNotSynced,

@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
 
 /// What a file says of itself, checked but not kept.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     pub(super) meta: Meta,
     /// CRC32C over all items, a short name for the content.
     pub(super) hash: u32,
@@ -56,7 +56,7 @@ pub(super) fn load_telling(
 }
 
 /// Reads all of `path` and keeps nothing of it.
-pub(super) fn check(path: &Path) -> Result<Checked, SnapshotError> {
+pub(crate) fn check(path: &Path) -> Result<Checked, SnapshotError> {
     read(path, true, &|_| {}, |_, _| {})
 }
 
@@ -117,6 +117,8 @@ struct Input<'p> {
     path: &'p Path,
     file: BufReader<File>,
     offset: u64,
+    /// Where the part begins that is being read.
+    part: u64,
     length: u64,
     hash: Sha256,
 }
@@ -127,12 +129,12 @@ impl<'p> Input<'p> {
         let file = File::open(path).map_err(error)?;
         let length = file.metadata().map_err(error)?.len();
         let file = BufReader::with_capacity(2 * FRAME_BYTES, file);
-        Ok(Self { path, file, offset: 0, length, hash: Sha256::new() })
+        Ok(Self { path, file, offset: 0, part: 0, length, hash: Sha256::new() })
     }
 
     fn corrupt(&self, reason: &str) -> SnapshotError {
         let (path, reason) = (self.path.to_owned(), reason.to_owned());
-        SnapshotError::Corrupt { path, offset: self.offset, reason }
+        SnapshotError::Corrupt { path, offset: self.part, reason }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<(), SnapshotError> {
@@ -174,17 +176,41 @@ impl<'p> Input<'p> {
         }
         match self.number()? {
             FORMAT => self.number().map(drop),
-            format => Err(SnapshotError::UnknownFormat { path: self.path.to_owned(), format }),
+            format => {
+                // Damage is not another version's work, whose files end in their hash as well.
+                self.part = MAGIC.len() as u64;
+                self.rest()?;
+                Err(SnapshotError::UnknownFormat { path: self.path.to_owned(), format })
+            }
         }
+    }
+
+    /// Reads everything up to the hash at the end, and checks that.
+    fn rest(&mut self) -> Result<(), SnapshotError> {
+        let mut piece = vec![0; FRAME_BYTES];
+        let end = self.length - HASH as u64;
+        while self.offset < end {
+            let take = piece.len().min((end - self.offset) as usize);
+            self.read_hashed(&mut piece[..take])?;
+        }
+        if self.matches_hash()? { Ok(()) } else { Err(self.corrupt("the header is damaged")) }
+    }
+
+    fn matches_hash(&mut self) -> Result<bool, SnapshotError> {
+        let mut expected = [0; HASH];
+        self.read(&mut expected)?;
+        let found = std::mem::take(&mut self.hash).finalize();
+        Ok(found[..] == expected && self.offset == self.length)
     }
 
     /// The next frame, `None` after the last.
     fn frame(&mut self) -> Result<Option<Vec<u8>>, SnapshotError> {
+        self.part = self.offset;
         let length = self.number()? as usize;
         if length == 0 {
             return Ok(None);
         }
-        if length > MAX_FRAME_BYTES || length as u64 > self.length - self.offset {
+        if length > MAX_FRAME_BYTES || length as u64 > self.length.saturating_sub(self.offset) {
             return Err(self.corrupt("a frame is longer than the file"));
         }
         let checksum = self.number()?;
@@ -200,14 +226,12 @@ impl<'p> Input<'p> {
     fn hash(&mut self, check: bool) -> Result<(), SnapshotError> {
         let block = BLOCK as u64;
         let mut padding = vec![0; (self.offset.next_multiple_of(block) - self.offset) as usize];
-        let wrong = SnapshotError::WrongHash { path: self.path.to_owned() };
         if !check {
             return Ok(());
         }
+        self.part = self.offset;
         self.read_hashed(&mut padding)?;
-        let mut expected = [0; HASH];
-        self.read(&mut expected)?;
-        let found = std::mem::take(&mut self.hash).finalize();
-        if found[..] != expected || self.offset != self.length { Err(wrong) } else { Ok(()) }
+        let (path, offset) = (self.path.to_owned(), self.offset);
+        if self.matches_hash()? { Ok(()) } else { Err(SnapshotError::WrongHash { path, offset }) }
     }
 }

@@ -19,11 +19,15 @@ pub enum SnapshotError {
         path = .path.display()
     )]
     Corrupt { path: PathBuf, offset: u64, reason: String },
+    /// All of its parts are what they say, and yet not together.
     #[error(
-        "snapshot {path} does not match its checksum (sha256); it is damaged or incomplete",
+        "snapshot {path} does not match its checksum (sha256) at offset {offset}; it is damaged or \
+         incomplete",
         path = .path.display()
     )]
-    WrongHash { path: PathBuf },
+    WrongHash { path: PathBuf, offset: u64 },
+    #[error("snapshot {path} is that of another member", path = .path.display())]
+    OtherMember { path: PathBuf },
     /// Begins as etcdutl says it.
     #[error(
         "snapshot missing hash but --skip-hash-check=false: {path} does not end in its checksum; is \

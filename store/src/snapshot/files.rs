@@ -30,8 +30,8 @@ impl Home {
         Self { dir, disk }
     }
 
-    /// The newest snapshot and what it says of itself. Removes what an interrupted write left
-    /// behind.
+    /// The newest snapshot and what it says of itself; its other parts are not looked at. Removes
+    /// what an interrupted write left behind.
     pub(crate) fn newest(&self) -> Result<Option<(PathBuf, Meta)>, SnapshotError> {
         let io = |source| SnapshotError::Io { action: "list", path: self.dir.clone(), source };
         let mut newest: Option<(u64, PathBuf)> = None;
@@ -45,8 +45,19 @@ impl Home {
                 None => return Err(SnapshotError::NotASnapshot { path }),
             }
         }
-        let Some((_, path)) = newest else { return Ok(None) };
-        let meta = peek(&path)?;
+        let Some((index, path)) = newest else { return Ok(None) };
+        let damaged = |path: PathBuf, reason: &str| {
+            let reason = reason.to_owned();
+            SnapshotError::Corrupt { path, offset: 0, reason }
+        };
+        let meta = peek(&path).map_err(|error| match error {
+            // It lies where only we write.
+            SnapshotError::NotASnapshot { path } => damaged(path, "it does not begin as one"),
+            error => error,
+        })?;
+        if meta.log_index() != index {
+            return Err(damaged(path, "it does not hold what its name says"));
+        }
         Ok(Some((path, meta)))
     }
 
@@ -62,7 +73,7 @@ impl Home {
         state: &State,
         on_progress: OnProgress<'_>,
     ) -> io::Result<PathBuf> {
-        let index = meta.last_log.map_or(0, |(_, index)| index);
+        let index = meta.log_index();
         let path = self.dir.join(format!("{index:016x}.snap"));
         let encoding = Encoding::own(meta.clone(), state.clone());
         write_file(&*self.disk, &path, &encoding, on_progress)?;

@@ -54,6 +54,15 @@ impl Meta {
         }
     }
 
+    /// What files are named after.
+    pub(super) fn log_index(&self) -> u64 {
+        self.last_log.map_or(0, |(_, index)| index)
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { cluster_id: self.cluster_id, member_id: self.member_id }
+    }
+
     pub(crate) fn raft_meta(&self) -> SnapshotMeta {
         SnapshotMeta {
             last_log_id: self.last_log.map(|(term, index)| log_id(term, index)),
@@ -133,6 +142,9 @@ fn put_kv(out: &mut Vec<u8>, kv: &KeyValue) {
     }
 }
 
+/// No event is shorter: its type, two lengths, four numbers.
+const EVENT_BYTES: usize = 1 + 2 * 4 + 4 * 8;
+
 /// Reads the item at the start of `input`; `None` if there is no whole one.
 pub(crate) fn take_item(input: &mut &[u8]) -> Option<Item> {
     Some(match input.try_get_u8().ok()? {
@@ -146,7 +158,7 @@ pub(crate) fn take_item(input: &mut &[u8]) -> Option<Item> {
         3 => {
             let revision = input.try_get_i64_le().ok()?;
             let count = input.try_get_u32_le().ok()? as usize;
-            let mut events = Vec::with_capacity(count.min(input.len()));
+            let mut events = Vec::with_capacity(count.min(input.len() / EVENT_BYTES));
             for _ in 0..count {
                 let event_type = match input.try_get_u8().ok()? {
                     0 => EventType::Put,

@@ -31,10 +31,13 @@ mod etcd;
 mod files;
 pub(crate) mod format;
 mod hash;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hostile;
 mod image;
 mod output;
 mod progress;
 mod restore;
+mod restoring;
 mod stream;
 
 pub use any::{SnapshotFormat, SnapshotStatus, format_of, status};
@@ -44,19 +47,24 @@ pub use error::SnapshotError;
 pub use hash::{FileHash, FileHashError, hash_kv};
 pub use progress::{OnProgress, Phase, Progress};
 pub use restore::{RestoreError, RestoreOptions, Restored, restore};
+pub use restoring::is_unfinished;
 pub use stream::SnapshotReader;
 
-pub(crate) use decode::load;
+pub(crate) use decode::{Loaded, check, load};
 pub(crate) use files::Home;
 pub(crate) use format::Meta;
 pub(crate) use image::Image;
 pub(crate) use stream::start as stream;
 
 #[cfg(test)]
+mod damage_test;
+#[cfg(test)]
 mod etcd_test;
 #[cfg(test)]
 mod peer_test;
 #[cfg(test)]
 mod restore_test;
+#[cfg(test)]
+mod restoring_test;
 #[cfg(test)]
 mod snapshot_test;

@@ -11,9 +11,9 @@ use super::bootstrap::{self, BootstrapError};
 use super::error::SnapshotError;
 use super::files::Home;
 use super::progress::OnProgress;
+use super::restoring::{self, Restoring, Site};
 use crate::alarm::Alarms;
 use crate::config::InitialMember;
-use crate::data_dir;
 use crate::disk::sync_above;
 use crate::membership::{cluster_id, member_id};
 use crate::mvcc::{Identity, Side, State};
@@ -76,16 +76,24 @@ pub enum RestoreError {
     /// As etcdutl says it.
     #[error("wal-dir {dir:?} exists")]
     WalExists { dir: PathBuf },
+    #[error("another process restores into {dir}; wait for it, or end it", dir = .dir.display())]
+    UnderWay { dir: PathBuf },
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("revision {revision} cannot be raised by {by}")]
     Revision { revision: i64, by: u64 },
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    #[error("{0}; nothing was restored: use another snapshot")]
+    Snapshot(SnapshotError),
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     DataDir(#[from] OpenError),
+}
+
+impl From<SnapshotError> for RestoreError {
+    fn from(error: SnapshotError) -> Self {
+        Self::Snapshot(error)
+    }
 }
 
 /// Makes the data directory of a member of a new cluster from a snapshot of either format.
@@ -93,7 +101,8 @@ pub enum RestoreError {
 /// Revisions go on where the snapshot ends, history back to its compaction included. Cluster and
 /// member get new ids, so that members of the old cluster are not mistaken for peers; alarms stay
 /// behind, because they name members of the old cluster. Nothing is written unless the file is
-/// whole and the directory empty, and nothing is left if writing fails.
+/// whole and the directory empty, and nothing is left if writing fails. A restore that is cut off
+/// leaves nothing that a member would start with; the next one into the same directory starts over.
 ///
 /// Members of one cluster restored apart are alike: ids follow from URLs and token, and each log
 /// begins with the same membership.
@@ -105,9 +114,14 @@ pub fn restore(
 ) -> Result<Restored, RestoreError> {
     let data_dir = data_dir.as_ref();
     let (identity, membership) = founders(&options)?;
-    refuse_non_empty(data_dir)?;
+    let site = restoring::look_at(data_dir)?;
     if let Some(dir) = options.wal_dir.as_ref().filter(|dir| dir.exists()) {
-        return Err(RestoreError::WalExists { dir: dir.clone() });
+        // One that was cut off may have made it, and put nothing into it.
+        let made = site == Site::Unfinished
+            && std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+        if !made {
+            return Err(RestoreError::WalExists { dir: dir.clone() });
+        }
     }
     let mut loaded = load_any(path.as_ref(), !options.skip_hash_check, on_progress)?;
     bump(&mut loaded.state, options.bump_revision)?;
@@ -123,12 +137,19 @@ pub fn restore(
     meta.compacted = state.compacted;
     meta.side = Side::clone(&state.side);
     meta.version = crate::ETCD_VERSION.to_owned();
-    let existed = data_dir.exists();
     let wal_dir = options.wal_dir.as_deref();
-    let outcome = make_wal_dir(wal_dir)
-        .and_then(|()| write(data_dir, &loaded.meta, &loaded.state, identity, on_progress));
+    let outcome = Restoring::begin(data_dir).and_then(|restoring| {
+        make_wal_dir(wal_dir)?;
+        // Else a loss of power could take the directory, with all that is put into it.
+        sync_above(data_dir).map_err(|source| RestoreError::Io {
+            action: "sync the directories above",
+            path: data_dir.to_owned(),
+            source,
+        })?;
+        write(&restoring.snapshots(), &loaded.meta, &loaded.state, on_progress)?;
+        restoring.finish(identity)
+    });
     if outcome.is_err() {
-        remove(data_dir, existed);
         // It was made here, and nothing was put into it.
         let _ = wal_dir.map(std::fs::remove_dir);
     }
@@ -187,15 +208,14 @@ fn voters(nodes: BTreeMap<u64, MemberNode>) -> Membership {
 /// watches from any older revision are refused. etcd counts from its last record, here it is the
 /// store's revision, which is not less.
 fn bump(state: &mut State, by: u64) -> Result<(), RestoreError> {
-    if by == 0 {
-        return Ok(());
-    }
     let revision = state.revision;
     let raised = i64::try_from(by).ok().and_then(|by| revision.checked_add(by));
     // One is left, for the first write.
     let raised = raised.filter(|raised| *raised < i64::MAX);
     state.revision = raised.ok_or(RestoreError::Revision { revision, by })?;
-    state.compact_loaded(state.revision);
+    if by > 0 {
+        state.compact_loaded(state.revision);
+    }
     Ok(())
 }
 
@@ -214,58 +234,20 @@ fn make_wal_dir(dir: Option<&Path>) -> Result<(), RestoreError> {
 }
 
 /// What is kept is everyone's secrets.
-fn make_private(dir: &Path) -> io::Result<()> {
+pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 fn write(
-    data_dir: &Path,
+    snapshots: &Path,
     meta: &super::Meta,
     state: &State,
-    identity: Identity,
     on_progress: OnProgress<'_>,
 ) -> Result<(), RestoreError> {
-    let snapshots = data_dir::snapshots_in(data_dir);
-    let write = || {
-        make_private(&snapshots)?;
-        Home::new(snapshots.clone()).write_telling(meta, state, on_progress)
-    };
-    write().map_err(|source| RestoreError::Io {
+    let home = Home::new(snapshots.to_owned());
+    home.write_telling(meta, state, on_progress).map(drop).map_err(|source| RestoreError::Io {
         action: "write a snapshot into",
-        path: snapshots.clone(),
-        source,
-    })?;
-    // Last, so that a directory left half done is never taken for a member's.
-    data_dir::write_member(data_dir, identity)?;
-    sync_above(data_dir).map_err(|source| RestoreError::Io {
-        action: "sync the directories above",
-        path: data_dir.to_owned(),
+        path: snapshots.to_owned(),
         source,
     })
-}
-
-/// Takes back what was begun in a directory that was empty. What cannot be removed stays; the error
-/// that led here is what is told.
-fn remove(data_dir: &Path, existed: bool) {
-    if !existed {
-        let _ = std::fs::remove_dir_all(data_dir);
-        return;
-    }
-    let _ = std::fs::remove_dir_all(data_dir::snapshots_in(data_dir));
-    for name in ["member.json", "member.json.tmp"] {
-        let _ = std::fs::remove_file(data_dir.join(name));
-    }
-}
-
-fn refuse_non_empty(dir: &Path) -> Result<(), RestoreError> {
-    match std::fs::read_dir(dir) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(RestoreError::NotEmpty { dir: dir.to_owned() }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => {
-            Err(RestoreError::Io { action: "read directory", path: dir.to_owned(), source })
-        }
-    }
 }

@@ -10,7 +10,7 @@ use crate::peer::testing::{TestCluster, Wires};
 use crate::*;
 
 /// A store of its own with a little history, saved in `format`.
-async fn saved(dir: &Path, format: SnapshotFormat) -> PathBuf {
+pub(super) async fn saved(dir: &Path, format: SnapshotFormat) -> PathBuf {
     let store = Embedded::open(Config::default()).await.expect("the store opens");
     for at in 0..20 {
         put(&store, &format!("k{}", at % 7), &at.to_string()).await;
@@ -35,7 +35,11 @@ async fn put(store: &Arc<Embedded>, key: &str, value: &str) {
     store.put(request).await.expect("a put is taken");
 }
 
-async fn get(store: &Arc<Embedded>, key: &str, revision: i64) -> Result<Vec<KeyValue>, Error> {
+pub(super) async fn get(
+    store: &Arc<Embedded>,
+    key: &str,
+    revision: i64,
+) -> Result<Vec<KeyValue>, Error> {
     let range = KeyRange::single(key.to_owned());
     let request = RangeRequest { range, revision, ..RangeRequest::default() };
     Ok(store.range(request).await?.kvs)

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::*;
 use crate::*;
 
-async fn open(data_dir: Option<PathBuf>) -> Arc<Embedded> {
+pub(super) async fn open(data_dir: Option<PathBuf>) -> Arc<Embedded> {
     let config = Config { data_dir, wal_segment_bytes: 16 << 10, ..Config::default() };
     Embedded::open(config).await.expect("the store opens")
 }
 
-async fn put(store: &Embedded, key: &str, value: &str) {
+pub(super) async fn put(store: &Embedded, key: &str, value: &str) {
     let request = PutRequest {
         key: bytes::Bytes::copy_from_slice(key.as_bytes()),
         value: bytes::Bytes::copy_from_slice(value.as_bytes()),
@@ -190,7 +190,7 @@ fn a_file_of_something_else_is_refused() {
     assert!(matches!(missing, Err(SnapshotError::Io { .. })), "{missing:?}");
 }
 
-async fn take_snapshot(store: &Embedded) {
+pub(super) async fn take_snapshot(store: &Embedded) {
     let target = store.published.applied_index();
     store.raft.trigger().snapshot().await.expect("the core runs");
     let purged = |metrics: &openraft::RaftMetrics<crate::raft::types::TypeConfig>| {

@@ -19,12 +19,13 @@ pub struct WalProbe {
 }
 
 impl WalProbe {
-    /// Opens a log in an empty or missing directory.
+    /// Opens a log in an empty directory. Its mark lies beside it.
     pub fn open(dir: &Path) -> Result<Self, WalError> {
         let options = Options {
             disk: OsDisk::shared(),
             segment_bytes: SEGMENT_BYTES,
             fsync: true,
+            mark: dir.with_extension("synced"),
             failed: watch::Sender::new(None),
         };
         Ok(Self { wal: recover(dir, options)?.wal, next: AtomicU64::new(1) })

@@ -33,6 +33,8 @@ pub enum Record {
     Committed(LogId),
     /// The last record of a segment that has a successor.
     Seal,
+    /// The first record of a successor: the salt of the segment before.
+    Follows(u64),
 }
 
 /// Where a record stands: what its checksums are salted with.
@@ -94,10 +96,21 @@ impl Header {
 
 /// Appends `record` to `out`, whose first byte stands at `start` of the segment.
 pub(super) fn encode(record: &Record, salt: u64, start: usize, group: usize, out: &mut Vec<u8>) {
+    encode_body(salt, start, group, out, |out| body(record, out));
+}
+
+/// As [`encode`], with whatever body and kind `write` gives the record.
+pub(super) fn encode_body(
+    salt: u64,
+    start: usize,
+    group: usize,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> u8,
+) {
     let begin = out.len();
     let place = Place { salt, offset: start + begin };
     out.resize(begin + HEADER, 0);
-    let kind = body(record, out);
+    let kind = write(out);
     let length = out.len() - begin - HEADER;
     let body_checksum = place.checksum(&out[begin + HEADER..]);
     let mut header = &mut out[begin..begin + HEADER - 4];
@@ -121,6 +134,7 @@ pub(super) fn size(record: &Record) -> usize {
         | Record::TruncateAfter(_)
         | Record::Purge(_)
         | Record::Committed(_)
+        | Record::Follows(_)
         | Record::Seal => return encoded_size(record),
     };
     (HEADER + body).next_multiple_of(ALIGNMENT)
@@ -176,6 +190,10 @@ fn body(record: &Record, out: &mut Vec<u8>) -> u8 {
             5
         }
         Record::Seal => 6,
+        Record::Follows(salt) => {
+            out.put_u64_le(*salt);
+            7
+        }
     }
 }
 
@@ -209,6 +227,7 @@ pub(super) fn decode(kind: u8, mut body: &[u8]) -> Option<Record> {
         4 => Record::Purge(log_id(input)?),
         5 => Record::Committed(log_id(input)?),
         6 => Record::Seal,
+        7 => Record::Follows(input.try_get_u64_le().ok()?),
         _ => return None,
     };
     input.is_empty().then_some(record)

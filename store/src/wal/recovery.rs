@@ -6,17 +6,24 @@
 //! - in a segment that has a successor, because a successor is only begun once its predecessor is
 //!   synced to its seal;
 //! - in the last segment, when a later record belongs to a group that began after the damage, because
-//!   a group is only written once the one before it is synced.
+//!   a group is only written once the one before it is synced;
+//! - anywhere before the [mark](super::mark), because that is only set once what is before it is
+//!   synced. This is what finds damage to the last group, and a log that ends early or is gone.
+//!
+//! What is read may never have been synced: a process that is killed leaves it to the system to
+//! write. So the last segment is synced before it is read.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::mark::{self, Claim, Found, Mark};
 use super::record::{self, ALIGNMENT, Place, Record};
+use super::replay::Replay;
 use super::segment::{self, BadHeader};
 use super::writer::{Options, Position, SegmentInfo, Wal};
+use crate::disk::DiskFile;
+use crate::open_error::WAY_OUT;
 use crate::raft::log::Log;
-use crate::raft::types::*;
 
 /// Why a WAL was not read.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +31,7 @@ pub enum WalError {
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(
-        "write-ahead log is damaged in {path} at offset {offset}: {reason}; restore the data \
-         directory from a snapshot",
+        "write-ahead log is damaged in {path} at offset {offset}: {reason}; {WAY_OUT}",
         path = .path.display()
     )]
     Corrupt { path: PathBuf, offset: usize, reason: String },
@@ -55,51 +61,107 @@ pub struct Recovered {
 /// Reads the WAL in `dir` (which exists), and opens it for writing. An empty directory is an empty
 /// log.
 pub fn recover(dir: &Path, options: Options) -> Result<Recovered, WalError> {
-    let mut sequences = list(dir)?;
-    let mut replay = Replay::default();
-    let mut segments = Vec::new();
+    if let Some(last) = list(dir)?.last().filter(|_| !planted!(CacheBelieved)) {
+        // Nothing may be taken for durable that an earlier process wrote and did not sync.
+        let path = segment::path(dir, *last);
+        options.disk.settle(&path).map_err(io_error("sync", &path))?;
+    }
+    let read = read_back(dir, &options.mark)?;
+    if let Some(path) = &read.unfinished {
+        options.disk.remove(path).map_err(io_error("remove", path))?;
+    }
+    let mut mark = match options.fsync {
+        true => Some(
+            Mark::open(&*options.disk, &options.mark, read.mark)
+                .map_err(io_error("open", &options.mark))?,
+        ),
+        false => None,
+    };
     let mut position = None;
     let mut torn_bytes = 0;
-    for (at, sequence) in sequences.iter().enumerate() {
-        if at > 0 && *sequence != sequences[at - 1] + 1 {
-            let path = segment::path(dir, sequences[at - 1] + 1);
-            let reason = "the segment is missing".to_owned();
-            return Err(WalError::Corrupt { path, offset: 0, reason });
+    if let (Some((segment, end)), Some(info)) = (&read.last, read.segments.last()) {
+        let file = reopen(segment, end, &options)?;
+        if let Some(mark) = &mut mark {
+            let claim = Claim { sequence: info.sequence, salt: info.salt, offset: end.offset };
+            mark.set(claim).map_err(io_error("write", &options.mark))?;
         }
+        torn_bytes = end.torn_bytes;
+        position = (!end.sealed).then(|| Position {
+            file,
+            salt: segment.header.salt,
+            offset: end.offset,
+            length: segment.bytes.len(),
+            // As far as can be known: zeros look the same whether written or reserved.
+            written: end.offset,
+        });
     }
-    if let Some(last) = sequences.last().copied() {
-        // Nothing may be taken for durable that an earlier process wrote and did not sync.
-        let path = segment::path(dir, last);
-        options.disk.settle(&path).map_err(io_error("sync", &path))?;
-        if discard_unfinished(dir, last, &options)? {
-            sequences.pop();
-        }
-    }
-    for (at, sequence) in sequences.iter().enumerate() {
-        let is_last = at + 1 == sequences.len();
-        let path = segment::path(dir, *sequence);
-        let read = Segment::read(path, *sequence)?;
-        let end = read.replay(is_last, &mut replay)?;
-        segments.push(SegmentInfo { sequence: *sequence, last_index: end.last_index });
-        if is_last && !end.sealed {
-            torn_bytes = end.torn_bytes;
-            let file = clear_tail(&read, &end, &options)?;
-            position = Some(Position {
-                file,
-                salt: read.header.salt,
-                offset: end.offset,
-                length: read.bytes.len(),
-                // As far as can be known: zeros look the same whether written or reserved.
-                written: end.offset,
-            });
-        }
-    }
-    let first = sequences.first().map_or_else(PathBuf::new, |first| segment::path(dir, *first));
-    let log = replay.finish(&first)?;
-    let wal = Wal::start(dir.to_owned(), options, segments, position, &log).map_err(|source| {
-        WalError::Io { action: "start the writer of", path: dir.into(), source }
+    let (log, segments) = (read.log, read.segments);
+    let wal = Wal::start(dir.to_owned(), options, segments, position, mark, &log);
+    let wal = wal.map_err(|source| WalError::Io {
+        action: "start the writer of",
+        path: dir.into(),
+        source,
     })?;
     Ok(Recovered { log, wal, torn_bytes })
+}
+
+/// What the files hold.
+pub(super) struct ReadBack {
+    pub(super) log: Log,
+    segments: Vec<SegmentInfo>,
+    last: Option<(Segment, End)>,
+    /// A last segment that nothing was ever put into.
+    unfinished: Option<PathBuf>,
+    mark: Option<Found>,
+}
+
+/// Reads the WAL in `dir` and changes nothing.
+pub(super) fn read_back(dir: &Path, mark: &Path) -> Result<ReadBack, WalError> {
+    let mark = mark::read(mark).map_err(io_error("read", mark))?;
+    let claim = mark.map(|found| found.claim);
+    let mut sequences = list(dir)?;
+    check_sequences(dir, &sequences, claim)?;
+    let mut unfinished = None;
+    if let Some(last) = sequences.last().copied()
+        && claim.is_none_or(|claim| claim.sequence < last)
+    {
+        unfinished = find_unfinished(dir, last)?;
+        sequences.truncate(sequences.len() - usize::from(unfinished.is_some()));
+    }
+    let mut replay = Replay::default();
+    let mut segments: Vec<SegmentInfo> = Vec::new();
+    let mut last = None;
+    for (at, sequence) in sequences.iter().enumerate() {
+        let is_last = at + 1 == sequences.len();
+        let segment = Segment::read(segment::path(dir, *sequence), *sequence)?;
+        let previous = segments.last().map(|previous| previous.salt);
+        let end = segment.replay(previous, is_last, &mut replay)?;
+        if let Some(claim) = claim.filter(|claim| claim.sequence == *sequence) {
+            segment.check_claim(claim, &end)?;
+        }
+        let (salt, last_index) = (segment.header.salt, end.last_index);
+        segments.push(SegmentInfo { sequence: *sequence, salt, last_index });
+        last = is_last.then_some((segment, end));
+    }
+    let first = sequences.first().map_or_else(PathBuf::new, |first| segment::path(dir, *first));
+    Ok(ReadBack { log: replay.finish(&first)?, segments, last, unfinished, mark })
+}
+
+/// Segments follow each other, up to the one that the mark names.
+fn check_sequences(dir: &Path, sequences: &[u64], claim: Option<Claim>) -> Result<(), WalError> {
+    let missing = |sequence| WalError::Corrupt {
+        path: segment::path(dir, sequence),
+        offset: 0,
+        reason: "the segment is missing".to_owned(),
+    };
+    if let Some(pair) = sequences.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
+        return Err(missing(pair[0] + 1));
+    }
+    match (sequences.last(), claim) {
+        (Some(last), Some(claim)) if *last < claim.sequence => Err(missing(last + 1)),
+        (None, Some(claim)) => Err(missing(claim.sequence)),
+        _ => Ok(()),
+    }
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
@@ -121,9 +183,9 @@ fn list(dir: &Path) -> Result<Vec<u64>, WalError> {
     Ok(sequences)
 }
 
-/// Removes a last segment that was being created when the machine stopped: nothing in it was ever
+/// A last segment that was being created when the machine stopped: nothing in it was ever
 /// acknowledged.
-fn discard_unfinished(dir: &Path, sequence: u64, options: &Options) -> Result<bool, WalError> {
+fn find_unfinished(dir: &Path, sequence: u64) -> Result<Option<PathBuf>, WalError> {
     let path = segment::path(dir, sequence);
     let file = std::fs::File::open(&path).map_err(io_error("open", &path))?;
     let mut header = Vec::with_capacity(segment::HEADER);
@@ -132,23 +194,16 @@ fn discard_unfinished(dir: &Path, sequence: u64, options: &Options) -> Result<bo
     let readable =
         !matches!(segment::Header::decode(&header), Err(BadHeader::Absent | BadHeader::Damaged));
     if readable {
-        return Ok(false);
+        return Ok(None);
     }
     let mut records = Vec::new();
     (&file).read_to_end(&mut records).map_err(io_error("read", &path))?;
-    if last_nonzero(&records).is_some() {
-        return Ok(false);
-    }
-    options.disk.remove(&path).map_err(io_error("remove", &path))?;
-    Ok(true)
+    Ok(last_nonzero(&records).is_none().then_some(path))
 }
 
-/// Overwrites a torn tail with zeros, so that no record of it can ever be taken for a later one.
-fn clear_tail(
-    segment: &Segment,
-    end: &End,
-    options: &Options,
-) -> Result<Box<dyn crate::disk::DiskFile>, WalError> {
+/// Opens the last segment for writing. A torn tail is overwritten with zeros, so that no record of it
+/// can ever be taken for a later one.
+fn reopen(segment: &Segment, end: &End, options: &Options) -> Result<Box<dyn DiskFile>, WalError> {
     let file = options.disk.open(&segment.path).map_err(io_error("open", &segment.path))?;
     if end.torn_bytes > 0 {
         tracing::warn!(
@@ -165,14 +220,14 @@ fn clear_tail(
 }
 
 /// A segment in memory.
-struct Segment {
+pub(super) struct Segment {
     path: PathBuf,
     header: segment::Header,
     bytes: Vec<u8>,
 }
 
 /// Where a segment's records end.
-struct End {
+pub(super) struct End {
     offset: usize,
     sealed: bool,
     torn_bytes: usize,
@@ -182,6 +237,11 @@ struct End {
 impl Segment {
     fn read(path: PathBuf, sequence: u64) -> Result<Self, WalError> {
         let bytes = read_mostly_zeros(&path).map_err(io_error("read", &path))?;
+        Self::of(path, sequence, bytes)
+    }
+
+    /// The segment that `bytes` are, if they are the one that they should be.
+    pub(super) fn of(path: PathBuf, sequence: u64, bytes: Vec<u8>) -> Result<Self, WalError> {
         let corrupt = |reason: &str| WalError::Corrupt {
             path: path.clone(),
             offset: 0,
@@ -205,8 +265,14 @@ impl Segment {
         WalError::Corrupt { path: self.path.clone(), offset, reason: reason.into() }
     }
 
-    /// Feeds the records to `replay` up to the seal, the end, or a torn tail.
-    fn replay(&self, is_last: bool, replay: &mut Replay) -> Result<End, WalError> {
+    /// Feeds the records to `replay` up to the seal, the end, or a torn tail. `previous` is the salt of
+    /// the segment before, where that is still there.
+    pub(super) fn replay(
+        &self,
+        previous: Option<u64>,
+        is_last: bool,
+        replay: &mut Replay,
+    ) -> Result<End, WalError> {
         let mut offset = segment::HEADER;
         let mut last_index = None;
         loop {
@@ -224,11 +290,29 @@ impl Segment {
             if record == Record::Seal {
                 return Ok(End { offset, sealed: true, torn_bytes: 0, last_index });
             }
+            if let (Record::Follows(salt), Some(previous)) = (&record, previous)
+                && *salt != previous
+            {
+                return Err(self.corrupt(place.offset, "the segment before is another log's"));
+            }
             if let Record::Entry(entry) = &record {
                 last_index = last_index.max(Some(entry.log_id.index));
             }
             replay.apply(record).map_err(|reason| self.corrupt(place.offset, reason))?;
         }
+    }
+
+    /// Holds the segment to what was marked as synced.
+    fn check_claim(&self, claim: Claim, end: &End) -> Result<(), WalError> {
+        if claim.salt != self.header.salt {
+            return Err(self.corrupt(0, "the segment is another log's"));
+        }
+        if end.offset < claim.offset {
+            let marked = claim.offset;
+            let reason = format!("no record is readable here, and the log was synced to {marked}");
+            return Err(self.corrupt(end.offset, reason));
+        }
+        Ok(())
     }
 
     /// Decides what the bytes from `end` on are: nothing, a torn tail (its length), or damage.
@@ -285,78 +369,4 @@ fn last_nonzero(bytes: &[u8]) -> Option<usize> {
     let start = page * ZEROS.len();
     let end = bytes.len().min(start + ZEROS.len());
     bytes[start..end].iter().rposition(|byte| *byte != 0).map(|at| start + at)
-}
-
-/// The facts read so far.
-#[derive(Default)]
-struct Replay {
-    entries: VecDeque<Entry>,
-    purged: Option<LogId>,
-    vote: Option<Vote>,
-    committed: Option<LogId>,
-}
-
-impl Replay {
-    fn apply(&mut self, record: Record) -> Result<(), String> {
-        match record {
-            Record::Entry(entry) => self.append(entry)?,
-            Record::Vote(vote) => self.vote = Some(vote),
-            Record::TruncateAfter(last) => {
-                let gone = |entry: &Entry| last.is_none_or(|last| entry.log_id.index > last);
-                while self.entries.back().is_some_and(gone) {
-                    self.entries.pop_back();
-                }
-            }
-            Record::Purge(upto) => {
-                while self.entries.front().is_some_and(|entry| entry.log_id.index <= upto.index) {
-                    self.entries.pop_front();
-                }
-                self.purged = self.purged.take().max(Some(upto));
-            }
-            Record::Committed(log_id) => self.committed = Some(log_id),
-            Record::Seal => {}
-        }
-        Ok(())
-    }
-
-    /// Entries follow each other. The first may stand anywhere: what was before it may be purged
-    /// by a record still to come.
-    fn append(&mut self, entry: Entry) -> Result<(), String> {
-        let index = entry.log_id.index;
-        while self.entries.back().is_some_and(|last| last.log_id.index >= index) {
-            self.entries.pop_back();
-        }
-        match self.entries.back() {
-            Some(last) if last.log_id.index + 1 != index => {
-                Err(format!("entry {index} follows entry {}", last.log_id.index))
-            }
-            _ => {
-                self.entries.push_back(entry);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(mut self, first_segment: &Path) -> Result<Log, WalError> {
-        let next = self.purged.as_ref().map_or(0, |purged| purged.index + 1);
-        while self.entries.front().is_some_and(|entry| entry.log_id.index < next) {
-            self.entries.pop_front();
-        }
-        if let Some(first) = self.entries.front()
-            && first.log_id.index != next
-        {
-            return Err(WalError::Corrupt {
-                path: first_segment.to_owned(),
-                offset: segment::HEADER,
-                reason: format!("entries {next} to {} are missing", first.log_id.index - 1),
-            });
-        }
-        Ok(Log {
-            entries: self.entries,
-            purged: self.purged,
-            vote: self.vote,
-            committed: self.committed,
-            committed_moved: false,
-        })
-    }
 }

@@ -46,15 +46,15 @@ impl Header {
         if &header[..MAGIC.len()] != MAGIC {
             return Err(BadHeader::Absent);
         }
-        if header[MAGIC.len()] != FORMAT {
-            return Err(BadHeader::UnknownFormat(header[MAGIC.len()]));
-        }
         let mut input = &header[MAGIC.len() + 1..];
         let found = Self { sequence: input.get_u64_le(), salt: input.get_u64_le() };
-        if input.get_u32_le() == crc32c::crc32c(&header[..CHECKED]) {
-            Ok(found)
-        } else {
-            Err(BadHeader::Damaged)
+        // First, so that damage is not taken for another version's work: every format has this.
+        if input.get_u32_le() != crc32c::crc32c(&header[..CHECKED]) {
+            return Err(BadHeader::Damaged);
+        }
+        match header[MAGIC.len()] {
+            FORMAT => Ok(found),
+            format => Err(BadHeader::UnknownFormat(format)),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::mark::{Claim, Mark};
 use super::record::{self, Record};
 use super::segment;
 use super::stall::DiskWatch;
@@ -40,6 +41,8 @@ pub struct Options {
     pub segment_bytes: usize,
     /// Whether to sync. Off, a crash of the machine (not of the process) loses data.
     pub fsync: bool,
+    /// The file that tells how far the log is synced. Not written without syncs.
+    pub mark: PathBuf,
     /// Told the reason when the WAL fails for good.
     pub failed: watch::Sender<Option<String>>,
 }
@@ -87,6 +90,7 @@ struct Job {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SegmentInfo {
     pub(super) sequence: u64,
+    pub(super) salt: u64,
     /// Greatest index of its entries.
     pub(super) last_index: Option<u64>,
 }
@@ -118,6 +122,7 @@ impl Wal {
         options: Options,
         segments: Vec<SegmentInfo>,
         position: Option<Position>,
+        mark: Option<Mark>,
         log: &Log,
     ) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -129,6 +134,7 @@ impl Wal {
             options,
             segments,
             position,
+            mark,
             checkpoint: Checkpoint { vote: log.vote, purged: log.purged, committed: log.committed },
             owes_checkpoint: true,
             buffer: Vec::new(),
@@ -211,7 +217,7 @@ impl Checkpoint {
             Record::Vote(vote) => self.vote = Some(*vote),
             Record::Purge(upto) => self.purged = Some(*upto),
             Record::Committed(log_id) => self.committed = Some(*log_id),
-            Record::Entry(_) | Record::TruncateAfter(_) | Record::Seal => {}
+            Record::Entry(_) | Record::TruncateAfter(_) | Record::Follows(_) | Record::Seal => {}
         }
     }
 
@@ -230,6 +236,8 @@ struct Writer {
     options: Options,
     segments: Vec<SegmentInfo>,
     position: Option<Position>,
+    /// `None` where nothing is synced.
+    mark: Option<Mark>,
     checkpoint: Checkpoint,
     /// The checkpoint of a recovered segment may have been in its torn tail, so it is repeated.
     owes_checkpoint: bool,
@@ -255,22 +263,34 @@ impl Writer {
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut running = true;
         while running {
-            let Some(Message::Write(job)) = queue.blocking_recv() else { return };
+            let Some(Message::Write(job)) = queue.blocking_recv() else { break };
             running = self.write_with(job, &mut queue);
         }
+        self.close();
     }
 
     #[cfg(feature = "simulation")]
     async fn run_in_line(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut running = true;
         while running {
-            let Some(Message::Write(job)) = queue.recv().await else { return };
+            let Some(Message::Write(job)) = queue.recv().await else { break };
             let _under_way = self.disk_watch.begin();
             // What comes in meanwhile shares the write. Blocking work would take the state along.
             if work::blocking(|| ()).await.is_err() {
                 return;
             }
             running = self.write_with(job, &mut queue);
+        }
+        self.close();
+    }
+
+    /// A log that was closed in order vouches for all of itself, whatever happens to the machine.
+    fn close(&self) {
+        if let Some(mark) = &self.mark
+            && let Err(error) = mark.sync()
+        {
+            let path = self.options.mark.display();
+            tracing::warn!(%path, %error, "the mark of what was synced is not synced itself");
         }
     }
 
@@ -363,6 +383,9 @@ impl Writer {
             self.sync_times.record(began.elapsed());
         }
         position.offset = end;
+        if let (Some(mark), Some(segment)) = (&mut self.mark, self.segments.last()) {
+            mark.set(Claim { sequence: segment.sequence, salt: position.salt, offset: end })?;
+        }
         if self.buffer.capacity() > 2 * GROUP_BYTES {
             self.buffer = Vec::new();
         }
@@ -391,24 +414,28 @@ impl Writer {
 
     /// Creates the next segment, durable with its checkpoint before anything else goes in.
     fn begin_segment(&mut self, room: usize) -> io::Result<()> {
-        let sequence = self.segments.last().map_or(1, |last| last.sequence + 1);
+        let previous = self.segments.last();
+        let sequence = previous.map_or(1, |last| last.sequence + 1);
         let header = segment::Header { sequence, salt: rand::random() };
-        let checkpoint = self.checkpoint.records();
-        let needed = segment::HEADER + checkpoint.iter().map(record::size).sum::<usize>() + room;
+        let follows = previous.map(|last| Record::Follows(last.salt));
+        let first: Vec<Record> = follows.into_iter().chain(self.checkpoint.records()).collect();
+        let needed = segment::HEADER + first.iter().map(record::size).sum::<usize>() + room;
         let length = needed.max(self.options.segment_bytes);
         let file = self.options.disk.create(&segment::path(&self.dir, sequence), length as u64)?;
         self.buffer = header.encode();
-        for record in &checkpoint {
+        for record in &first {
             record::encode(record, header.salt, 0, segment::HEADER, &mut self.buffer);
         }
         let salt = header.salt;
         self.position = Some(Position { file, salt, offset: 0, length, written: 0 });
-        self.segments.push(SegmentInfo { sequence, last_index: None });
+        self.segments.push(SegmentInfo { sequence, salt, last_index: None });
         self.count_bytes();
         self.write_buffer()
     }
 
-    /// Removes the oldest segments as long as all their entries are purged.
+    /// Removes the oldest segments as long as all their entries are purged. Each is gone for good before
+    /// the next goes: if a crash could bring back one without the one behind it, the log would have a
+    /// hole.
     fn remove_purged(&mut self) {
         let Some(purged) = self.checkpoint.purged.as_ref().map(|purged| purged.index) else {
             return;
@@ -417,7 +444,13 @@ impl Writer {
             && self.segments[0].last_index.is_none_or(|last| last <= purged)
         {
             let path = segment::path(&self.dir, self.segments[0].sequence);
-            if let Err(error) = self.options.disk.remove(&path) {
+            let disk = &self.options.disk;
+            let removed =
+                disk.remove(&path).and_then(|()| match planted!(SegmentsRemovedTogether) {
+                    true => Ok(()),
+                    false => disk.sync_dir(&self.dir),
+                });
+            if let Err(error) = removed {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a purged segment");
                 break;
             }

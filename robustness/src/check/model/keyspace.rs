@@ -64,11 +64,11 @@ impl KeySpace {
         &self,
         revision: i64,
         puts: impl Iterator<Item = Arc<KeyValue>>,
-        deletes: &[&str],
+        deletes: impl Iterator<Item = Arc<str>>,
     ) -> (Self, Vec<Change>) {
         let mut draft = Draft::of(self);
         draft.next = revision;
-        deletes.iter().for_each(|key| drop(draft.remove(&Arc::from(*key))));
+        deletes.for_each(|key| drop(draft.remove(&key)));
         for kv in puts {
             let key = Arc::from(kv.key.as_str());
             let prev = draft.space.keys.insert(Arc::clone(&key), Arc::clone(&kv));

@@ -4,6 +4,8 @@ mod compare;
 mod evaluate;
 mod keyspace;
 mod lease;
+#[cfg(test)]
+mod model_test;
 mod range;
 
 pub use keyspace::{Change, KeySpace, Past};

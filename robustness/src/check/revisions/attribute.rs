@@ -12,7 +12,7 @@ use crate::check::verdict::{Kind, Violation};
 use crate::check::watches::Coverage;
 
 /// Revisions that may be replayed again because an earlier choice was wrong. Beyond that the
-/// choices that went furthest are judged as they are.
+/// choices that went furthest are judged as they are, and that is said.
 const REPLAYED_AGAIN: usize = 200_000;
 
 /// Replays the history. Where no choice of makers explains it, tells what is wrong with the one
@@ -36,8 +36,27 @@ pub(in crate::check) fn judge(
     let pool = Pool::of(facts, &evidence.shown);
     match explain(&context, &pool) {
         Ok(truth) => (truth, Vec::new()),
-        Err(furthest) => collect(&context, &pool, &furthest),
+        Err(Failure::NoneFits(furthest)) => collect(&context, &pool, &furthest),
+        Err(Failure::GivenUp(furthest)) => {
+            let (truth, mut violations) = collect(&context, &pool, &furthest);
+            violations.insert(0, given_up());
+            (truth, violations)
+        }
     }
+}
+
+/// The makers that went furthest, and why no others will be tried.
+enum Failure {
+    NoneFits(Vec<Cause>),
+    GivenUp(Vec<Cause>),
+}
+
+fn given_up() -> Violation {
+    let text = format!(
+        "which of the unanswered writes were done was not found within {REPLAYED_AGAIN} replayed \
+         revisions; what follows may come from a wrong guess: record a watch on every key to tell"
+    );
+    Violation::new(Kind::GivenUp, [], text)
 }
 
 /// A revision with more than one candidate: the state before it, and those not tried yet.
@@ -47,13 +66,13 @@ struct Choice {
 }
 
 /// Looks for makers with which nothing is wrong; otherwise returns those that went furthest.
-fn explain(context: &Context<'_>, pool: &Pool) -> Result<Truth, Vec<Cause>> {
+fn explain(context: &Context<'_>, pool: &Pool) -> Result<Truth, Failure> {
     let last = context.facts.last_revision;
     let mut replay = Replay::new(context);
     let mut begin = Vec::new();
     replay.observe(1, &mut begin);
     if !begin.is_empty() {
-        return Err(Vec::new());
+        return Err(Failure::NoneFits(Vec::new()));
     }
     let mut choices: Vec<Choice> = Vec::new();
     let mut furthest: Vec<Cause> = Vec::new();
@@ -76,10 +95,10 @@ fn explain(context: &Context<'_>, pool: &Pool) -> Result<Truth, Vec<Cause>> {
             furthest.clone_from(&replay.truth.causes);
         }
         if !step_back(&mut replay, &mut choices) {
-            return Err(furthest);
+            return Err(Failure::NoneFits(furthest));
         }
     }
-    Err(furthest)
+    Err(Failure::GivenUp(furthest))
 }
 
 /// Makes the next revision by `cause`, and tells whether that agrees with everything.
@@ -143,7 +162,7 @@ fn doubt(replay: &Replay<'_>, cause: Cause) -> Option<Violation> {
         Cause::Unexplained => {
             let text = format!(
                 "no request and no lease explains revision {revision} (deleted: {:?})",
-                seen.deletes
+                seen.deletes.iter().map(|(key, _)| *key).collect::<Vec<_>>()
             );
             Some(Violation::new(Kind::UnexplainedChange, [line], text))
         }

@@ -116,7 +116,7 @@ fn lost(
             let revision = replay.state.space.revision;
             let deleted = replay.truth.last_change(&kv.key, revision)?;
             let seen = &context.evidence.revisions[usize::try_from(deleted).ok()?];
-            (replay.truth.maker(deleted)?, !seen.deletes.contains(&kv.key.as_str()))
+            (replay.truth.maker(deleted)?, !seen.has_deletion_of(&kv.key))
         }
         (None, None) => return None,
     };

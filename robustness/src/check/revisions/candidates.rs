@@ -71,7 +71,7 @@ impl Replay<'_> {
         let seen = &self.context.evidence.revisions[revision as usize];
         match seen.deletes.first() {
             None => self.state.space.leases_with_keys().collect(),
-            Some(key) => {
+            Some((key, _)) => {
                 let lease = self.state.space.get(key).map(|kv| kv.lease);
                 lease.filter(|lease| *lease != 0).into_iter().collect()
             }

@@ -199,7 +199,8 @@ impl<'a> Replay<'a> {
     fn force(&self, revision: i64) -> (KeySpace, Vec<Change>) {
         let seen = &self.context.evidence.revisions[revision as usize];
         let puts = seen.puts.iter().map(|shown| Arc::new(shown.kv.clone()));
-        self.state.space.forced(revision, puts, &seen.deletes)
+        let deletes = seen.deletes.iter().map(|(key, _)| Arc::from(*key));
+        self.state.space.forced(revision, puts, deletes)
     }
 
     fn end(&mut self, lease: i64) {
@@ -250,6 +251,6 @@ impl<'a> Replay<'a> {
         let find = |key: &str| changes.iter().find(|change| change.kv.key == key);
         let put = |kv: &KeyValue| find(&kv.key).is_some_and(|change| *change.kv == *kv);
         seen.puts.iter().all(|shown| put(shown.kv))
-            && seen.deletes.iter().all(|key| find(key).is_some_and(|change| change.delete))
+            && seen.deletes.iter().all(|(key, _)| find(key).is_some_and(|change| change.delete))
     }
 }

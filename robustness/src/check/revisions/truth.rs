@@ -3,6 +3,9 @@
 use crate::check::facts::Facts;
 use crate::check::model::Change;
 
+/// Revisions that are looked back over for what changed a key.
+const LOOKED_BACK: usize = 10_000;
+
 /// What made a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::check) enum Cause {
@@ -36,9 +39,12 @@ impl Truth {
         self.changes.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// The revision up to `revision` that last changed `key`.
+    /// The revision up to `revision` that last changed `key`, if it is not long ago.
     pub(in crate::check) fn last_change(&self, key: &str, revision: i64) -> Option<i64> {
-        (2..=revision).rev().find(|at| self.at(*at).iter().any(|change| change.kv.key == key))
+        (2..=revision)
+            .rev()
+            .take(LOOKED_BACK)
+            .find(|at| self.at(*at).iter().any(|change| change.kv.key == key))
     }
 
     /// The operation that made `revision`.

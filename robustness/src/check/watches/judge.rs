@@ -10,6 +10,10 @@ use crate::check::revisions::{Truth, told};
 use crate::check::verdict::{Kind, Violation};
 use crate::history::*;
 
+/// Violations of one watch beyond which it is not looked at any further: it has proved its point,
+/// and what was missed is looked for in all that came.
+const VIOLATIONS_PER_WATCH: usize = 100;
+
 /// Judges every watch by `truth`.
 pub(in crate::check) fn judge(
     facts: &Facts<'_>,
@@ -33,6 +37,7 @@ pub(in crate::check) fn judge(
             next: first,
             floor: first,
             progress: None,
+            found: 0,
             violations: &mut violations,
         };
         for (line, answer) in &watch.answers {
@@ -58,11 +63,15 @@ struct Judge<'a> {
     floor: Option<i64>,
     /// The last progress, and its line.
     progress: Option<(i64, usize)>,
+    found: usize,
     violations: &'a mut Vec<Violation>,
 }
 
 impl Judge<'_> {
     fn answer(&mut self, line: usize, answer: &WatchAnswer) {
+        if self.found >= VIOLATIONS_PER_WATCH {
+            return;
+        }
         if self.ended {
             self.add(Kind::WatchMisplacedAnswer, [line], "was answered after it had ended");
         }
@@ -237,6 +246,9 @@ impl Judge<'_> {
         let Some(next) = self.next else { return };
         let (truth, watch) = (self.truth, self.watch);
         for at in next..=revision {
+            if self.found >= VIOLATIONS_PER_WATCH {
+                return;
+            }
             for change in truth.at(at).iter().filter(|change| watch.covers(&change.kv.key)) {
                 self.missed(at, change, line);
             }
@@ -268,6 +280,7 @@ impl Judge<'_> {
                 operation.number, self.watch.number
             );
             let lines = operation.lines().chain([line]);
+            self.found += 1;
             return self.violations.push(Violation::new(Kind::LostWrite, lines, text));
         }
         let text = format!(
@@ -328,6 +341,7 @@ impl Judge<'_> {
 
     fn add(&mut self, kind: Kind, lines: impl IntoIterator<Item = usize>, text: impl Into<String>) {
         let text = format!("watch {} {}", self.watch.number, text.into());
+        self.found += 1;
         self.violations.push(Violation::new(kind, lines, text));
     }
 }

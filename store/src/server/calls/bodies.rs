@@ -28,7 +28,7 @@ pub(in crate::server) struct Call {
 }
 
 impl Call {
-    pub(super) fn start(method: usize, counts: Arc<CallCounts>) -> Self {
+    pub(in crate::server) fn start(method: usize, counts: Arc<CallCounts>) -> Self {
         counts.of(method).started.fetch_add(1, Ordering::Relaxed);
         Self { method, counts, ended: false, began: Instant::now() }
     }

@@ -5,7 +5,7 @@ const HEAD_BYTES: usize = 5;
 
 /// Follows a body through its chunks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Frames {
+pub(in crate::server) struct Frames {
     head: [u8; HEAD_BYTES],
     /// Bytes of the head that are known.
     known: usize,
@@ -15,7 +15,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Takes a chunk. Answers how many messages began in it, and the length of the largest.
-    pub(super) fn pass(&mut self, mut chunk: &[u8]) -> (u64, usize) {
+    pub(in crate::server) fn pass(&mut self, mut chunk: &[u8]) -> (u64, usize) {
         let (mut begun, mut largest) = (0, 0);
         while !chunk.is_empty() {
             if self.rest > 0 {

@@ -14,4 +14,6 @@ mod leaders_test;
 
 pub(super) use bodies::Call;
 pub(super) use counts::{CallCounts, MethodCounts};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use frames::Frames;
 pub(super) use layer::{CallLayer, unknown};

@@ -17,7 +17,9 @@
 mod corked;
 mod opening;
 mod turns;
+mod unsent;
 
 pub(super) use corked::Corked;
 pub(super) use opening::Opening;
 pub(super) use turns::{Requests, Turns};
+pub(super) use unsent::{LongRange, Unsent};

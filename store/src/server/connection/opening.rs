@@ -1,6 +1,9 @@
 //! The first bytes of a connection: a limit on how long they take, and a repair of one mistake in
 //! them.
 //!
+//! The limit holds until HTTP/2's preface is through. From then on HTTP/2 has pings, and HTTP/1, of
+//! which the first byte tells, a limit of its own.
+//!
 //! Without TLS, etcdctl up to 3.4 names the server by its whole URL for some calls (`endpoint
 //! status`, `endpoint hashkv`, `snapshot save`, `defrag`): its `:authority` is `http://host:port`.
 //! Go's server takes that; the HTTP/2 library here refuses the request as malformed, before anyone
@@ -33,15 +36,33 @@ const PLAIN_REPAIR: &[u8] = b"httpB--";
 /// A socket until its first bytes are through; then it is only passed on.
 pub(in crate::server) struct Opening<S> {
     socket: S,
-    deadline: Option<Pin<Box<Sleep>>>,
+    greeting: Option<Greeting>,
     repair: Option<Repair>,
 }
 
 impl<S> Opening<S> {
-    /// The first byte must come within `patience`. `repairs` where the client may be old.
+    /// The preface must come within `patience`. `repairs` where the client may be old.
     pub(in crate::server) fn new(socket: S, patience: Duration, repairs: bool) -> Self {
-        let deadline = Some(Box::pin(tokio::time::sleep(patience)));
-        Self { socket, deadline, repair: repairs.then(Repair::default) }
+        let deadline = Box::pin(tokio::time::sleep(patience));
+        let greeting = Some(Greeting { deadline, preface: 0 });
+        Self { socket, greeting, repair: repairs.then(Repair::default) }
+    }
+}
+
+/// What is waited for at first.
+struct Greeting {
+    deadline: Pin<Box<Sleep>>,
+    /// Bytes of the preface that came.
+    preface: usize,
+}
+
+impl Greeting {
+    /// Whether `bytes`, which came next, are the last that are waited for.
+    fn ends_with(&mut self, bytes: &[u8]) -> bool {
+        let wanted = &PREFACE[self.preface..];
+        let same = wanted.iter().zip(bytes).take_while(|(wanted, byte)| wanted == byte).count();
+        self.preface += same;
+        bytes.is_empty() || same < bytes.len() || self.preface == PREFACE.len()
     }
 }
 
@@ -58,12 +79,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
         {
             self.repair = None;
         }
-        let Some(deadline) = &mut self.deadline else { return read };
+        let Some(greeting) = &mut self.greeting else { return read };
         if read.is_ready() {
-            self.deadline = None;
+            if greeting.ends_with(&buffer.filled()[before..]) {
+                self.greeting = None;
+            }
             return read;
         }
-        ready!(deadline.as_mut().poll(context));
+        ready!(greeting.deadline.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -193,6 +216,33 @@ mod tests {
     const LATIN_REPAIRED: &[u8] = b"\x41\x10httpB--127.0.0.1";
     const HUFFMAN: &[u8] = b"\x41\x8b\x9d\x29\xae\xe3\x0c\x08\x9d\x5c\x0b\x81\x70";
     const HUFFMAN_REPAIRED: &[u8] = b"\x41\x8b\x9d\x29\xae\xea\xcb\x08\x9d\x5c\x0b\x81\x70";
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_its_greeting_is_left() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let patience = Duration::from_secs(300);
+        for (sent, stays) in [
+            (&b""[..], false),
+            (&PREFACE[..1], false),
+            (&PREFACE[..PREFACE.len() - 1], false),
+            (PREFACE, true),
+            // Not HTTP/2: whoever reads this has a limit of its own.
+            (b"G", true),
+            (b"PRINT / HTTP/1.1", true),
+        ] {
+            let (mut client, server) = tokio::io::duplex(64);
+            let mut opening = Opening::new(server, patience, true);
+            for byte in sent {
+                client.write_all(&[*byte]).await.expect("there is room");
+                assert_eq!(opening.read_u8().await.expect("it came in time"), *byte);
+            }
+            let next = tokio::time::timeout(2 * patience, opening.read_u8()).await;
+            let left = next.is_ok_and(|next| {
+                next.expect_err("nothing came").kind() == io::ErrorKind::TimedOut
+            });
+            assert_eq!(left, !stays, "after {sent:?}");
+        }
+    }
 
     #[test]
     fn the_first_request_alone_is_repaired() {

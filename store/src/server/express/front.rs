@@ -18,6 +18,7 @@ use tower::{Service, ServiceExt};
 use super::body::FrontBody;
 use super::unary::answer;
 use crate::server::calls::CallLayer;
+use crate::server::connection::Unsent;
 use crate::server::kv::KvService;
 
 /// Keys of a range from which on it is read beside its connection, which would otherwise answer
@@ -85,8 +86,19 @@ async fn range(
     if short {
         return kv.range(request).await;
     }
+    let room = match request.extensions().get::<Unsent>().cloned() {
+        Some(unsent) => Some(unsent.long_range().await),
+        None => None,
+    };
     let beside = tokio::spawn(async move { kv.range(request).await });
-    beside.await.unwrap_or_else(|error| Err(tonic::Status::internal(error.to_string())))
+    let answer = beside.await;
+    let answer = answer.unwrap_or_else(|error| Err(tonic::Status::internal(error.to_string())));
+    answer.map(|mut answer| {
+        if let Some(room) = room {
+            answer.extensions_mut().insert(room);
+        }
+        answer
+    })
 }
 
 /// A listener's service.

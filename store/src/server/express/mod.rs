@@ -16,3 +16,5 @@ mod unary;
 pub use front::Front;
 
 pub(super) use front::Express;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use unary::receive;

@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 
 use super::body::{FrontBody, Message};
 use crate::server::calls::{Call, CallLayer};
+use crate::server::connection::{LongRange, Unsent};
 use crate::server::gateway::too_large;
 
 /// Whether a message is compressed, and its length.
@@ -31,6 +32,7 @@ where
     B: Body<Data = Bytes, Error: Into<axum::BoxError>>,
 {
     let (parts, body) = request.into_parts();
+    let unsent = parts.extensions.get::<Unsent>().cloned();
     let mut call = layer.start(at);
     let outcome = async {
         layer.admit(at, &parts.headers)?;
@@ -41,8 +43,15 @@ where
     };
     Ok(match outcome.await {
         Ok(answer) => {
-            let (metadata, answer, _) = answer.into_parts();
-            let frame = Some(frame(&answer));
+            let (metadata, answer, extensions) = answer.into_parts();
+            let write = || frame(&answer);
+            let frame = Some(match unsent {
+                Some(unsent) => {
+                    let long = extensions.get::<LongRange>().cloned();
+                    unsent.write(answer.encoded_len(), long, write).await
+                }
+                None => write(),
+            });
             let mut response =
                 Response::new(FrontBody::Message(Message { frame, call: Some(call) }));
             let headers = response.headers_mut();
@@ -61,7 +70,11 @@ where
 }
 
 /// The only message of a request.
-async fn receive<B>(mut body: Pin<&mut B>, call: &Call, limit: usize) -> Result<Bytes, Status>
+pub(in crate::server) async fn receive<B>(
+    mut body: Pin<&mut B>,
+    call: &Call,
+    limit: usize,
+) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes, Error: Into<axum::BoxError>>,
 {

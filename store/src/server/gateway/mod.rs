@@ -12,6 +12,8 @@ mod call;
 mod emit;
 #[cfg(test)]
 mod gateway_test;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hostile;
 mod parse;
 mod paths;
 mod refusal;

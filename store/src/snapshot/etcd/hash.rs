@@ -21,7 +21,10 @@ pub(in crate::snapshot) struct KeyHash {
 /// has passed these are the ones that a compaction at `revision` would leave: each key's last, unless
 /// it is a tombstone; or all, if that leaves nothing. The file is read twice, because which record is
 /// a key's last is known at the end; what is kept in between is one number per key.
-pub(super) fn hash_kv(source: &dyn Source, revision: i64) -> Result<KeyHash, ImportError> {
+pub(in crate::snapshot) fn hash_kv(
+    source: &dyn Source,
+    revision: i64,
+) -> Result<KeyHash, ImportError> {
     let meta = {
         let reader = Reader::open(source)?;
         Buckets::list(&reader)?.read(b"meta", MetaBucket::default(), MetaBucket::take)?

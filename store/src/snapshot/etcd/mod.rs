@@ -27,5 +27,9 @@ mod scan;
 
 pub(super) use export::Export;
 pub(super) use file::{DatabaseFile, HashCheck};
-use import::{ImportError, Imported, import};
-use scan::{Scan, scan};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use hash::hash_kv;
+pub(super) use import::import;
+use import::{ImportError, Imported};
+use scan::Scan;
+pub(super) use scan::scan;
