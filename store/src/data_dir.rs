@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, OsDisk};
+use crate::disk::{Disk, OsDisk, sync_above};
 use crate::mvcc::Identity;
 use crate::open_error::OpenError;
 
@@ -91,6 +91,8 @@ impl DataDir {
         let identity = match std::fs::read(&member) {
             Ok(bytes) => parse(&member, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Else a loss of power could take the directory, with all that was put into it.
+                sync_above(path).map_err(io_error("sync the directories above", path))?;
                 let identity = choose();
                 write_member_on(disk, path, identity)?;
                 identity
@@ -228,6 +230,7 @@ fn place_wal(path: &Path, wal: &Path) -> Result<(), OpenError> {
     if entries.next().is_some() {
         return Err(OpenError::WalNotEmpty { wal });
     }
+    sync_above(&wal).map_err(io_error("sync the directories above", &wal))?;
     std::os::unix::fs::symlink(&wal, &link).map_err(io_error("create link", &link))
 }
 

@@ -117,3 +117,18 @@ fn reserve(file: &File, length: u64) -> io::Result<()> {
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
+
+/// Makes the way to `dir` durable: its own entry and those of the directories above it, any of which
+/// may just have been made. One that may not be read was made by somebody else.
+pub fn sync_above(dir: &Path) -> io::Result<()> {
+    for above in dir.canonicalize()?.ancestors().skip(1) {
+        match sync_dir(above) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            // A file system that does not sync directories.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

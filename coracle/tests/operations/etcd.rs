@@ -12,17 +12,19 @@ use crate::member::Member;
 const BACKUP: &str = "Backup and restore";
 const ETCD: &str = "From etcd, and back";
 
-/// Whether etcd and etcdctl are there; then what etcd's restore is called.
-fn installed() -> Option<&'static str> {
+/// What etcd is called here, and what has its restore; `None` where one is missing.
+fn installed() -> Option<(&'static str, &'static str)> {
     let runs = |program: &str, word: &str| {
         let run = Command::new(program).arg(word).env("ETCDCTL_API", "3").output();
         run.is_ok_and(|output| output.status.success())
     };
-    if !runs("etcd", "--version") || !runs("etcdctl", "version") {
+    // `.ci/tools` installs the second.
+    let etcd = ["etcd", "etcd3.4"].into_iter().find(|etcd| runs(etcd, "--version"));
+    let Some(etcd) = etcd.filter(|_| runs("etcdctl", "version")) else {
         println!("skipped: etcd and etcdctl are not installed");
         return None;
-    }
-    Some(if runs("etcdutl", "version") { "etcdutl" } else { "etcdctl" })
+    };
+    Some((etcd, if runs("etcdutl", "version") { "etcdutl" } else { "etcdctl" }))
 }
 
 /// Only member `a`, where a command of the document names three.
@@ -32,19 +34,19 @@ fn alone(command: &str) -> String {
     format!("{before} {after}")
 }
 
-fn start_etcd(hosts: &Hosts, name: char, command: &str) -> Member {
+fn start_etcd(hosts: &Hosts, etcd: &str, name: char, command: &str) -> Member {
     // What a real etcd is called on the command line is all that differs.
-    let mut member = hosts.start(name, &command.replace("coracle store", "etcd"));
+    let mut member = hosts.start(name, &command.replace("coracle store", etcd));
     member.wait_ready();
     member
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn data_move_from_etcd_to_the_store_and_back() {
-    let Some(restorer) = installed() else { return };
+    let Some((program, restorer)) = installed() else { return };
     let hosts = Hosts::new();
     let first = alone(&document::first_start());
-    let etcd = start_etcd(&hosts, 'a', &first);
+    let etcd = start_etcd(&hosts, program, 'a', &first);
     let from_etcd = hosts.connect('a').await;
     let load = Load::start(vec![from_etcd.clone()]);
     load.grow(60).await;
@@ -80,7 +82,7 @@ async fn data_move_from_etcd_to_the_store_and_back() {
     let back = restore.replace("coracle ctl", restorer);
     // etcd's own knows no variables that it does not use.
     hosts.told('a', &back);
-    let _etcd = start_etcd(&hosts, 'a', &first);
+    let _etcd = start_etcd(&hosts, program, 'a', &first);
     let etcd = hosts.connect('a').await;
     let (latest, now) = contents(&etcd, 0).await;
     assert!(now == then && latest == revision, "revision {revision} became {latest}");

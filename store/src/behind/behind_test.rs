@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::engine::{Engine, Entry, Op};
 use super::mailbox::{Mailbox, View};
 use super::start::{open, read_home};
-use super::thread::{Home, Writer};
+use super::thread::{Behind, Home, Writer};
 use crate::command::Command;
 use crate::mvcc::{Identity, Machine, State};
 use crate::raft::types::{StoredMembership, log_id};
@@ -85,6 +85,62 @@ pub(super) fn contents(state: &State) -> impl PartialEq + std::fmt::Debug + use<
         .collect();
     let leases: Vec<_> = state.leases().map(|(id, lease)| (id, lease.as_ref().clone())).collect();
     (state.revision, state.compacted, ranges, changes, leases)
+}
+
+/// An engine on a disk that fails. As sled, it does not end well after that.
+struct Broken {
+    map: Shared,
+    takes_writes: bool,
+}
+
+impl Engine for Broken {
+    fn write(&mut self, batch: Vec<Op>) -> io::Result<()> {
+        match self.takes_writes {
+            true => self.map.write(batch),
+            false => self.flush(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::Error::other("the disk fails"))
+    }
+
+    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        self.map.get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> io::Result<Vec<Entry>> {
+        self.map.scan(from, to, limit)
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+#[tokio::test]
+async fn a_home_that_failed_does_not_hold_up_the_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut machine = Machine::new(IDENTITY, State::default());
+    drop(machine.apply(1, put("a".to_owned(), "1".to_owned(), 0)));
+    let anew = directory.path().join("sled");
+    std::fs::create_dir(&anew).expect("made");
+    for (dir, takes_writes) in
+        [(PathBuf::from("unused"), true), (anew, false), (PathBuf::from("/dev/null/never"), false)]
+    {
+        let mailbox = Arc::new(Mailbox::default());
+        let engine = Broken { map: Shared::default(), takes_writes };
+        let home = Home::Open(Box::new(engine), None);
+        let behind = Behind::start(dir, IDENTITY, home, Arc::clone(&mailbox)).expect("a thread");
+        mailbox.put(view(&machine, 1));
+        behind.stop().await;
+    }
 }
 
 #[test]

@@ -193,7 +193,12 @@ impl Writer {
                     self.rest();
                 }
                 Mail::Closed => {
-                    self.guarded(Self::flush);
+                    if self.engine.is_some()
+                        && let Err(error) = caught(|| self.flush())
+                    {
+                        tracing::warn!(%error, "the last state is not on disk");
+                        self.abandon();
+                    }
                     let engine = self.engine.take();
                     // sled writes once more when it is dropped.
                     let dropped = caught(|| {
@@ -217,8 +222,15 @@ impl Writer {
         let outcome = caught(|| work(self));
         if let Err(error) = outcome {
             tracing::warn!(%error, dir = %self.dir.display(), "state on disk is written anew");
+            self.abandon();
             self.wipe();
         }
+    }
+
+    /// Leaves an engine that failed as it is, with the memory and files that it holds. Dropped, sled
+    /// flushes once more: it waits for the flush that failed, for ever, or ends the process.
+    fn abandon(&mut self) {
+        std::mem::forget(self.engine.take());
     }
 
     /// Starts with an empty home when this one is mostly holes. The next view fills it; until then a

@@ -14,6 +14,7 @@ use super::progress::OnProgress;
 use super::restoring::{self, Restoring, Site};
 use crate::alarm::Alarms;
 use crate::config::InitialMember;
+use crate::disk::sync_above;
 use crate::membership::{cluster_id, member_id};
 use crate::mvcc::{Identity, Side, State};
 use crate::open_error::OpenError;
@@ -139,6 +140,12 @@ pub fn restore(
     let wal_dir = options.wal_dir.as_deref();
     let outcome = Restoring::begin(data_dir).and_then(|restoring| {
         make_wal_dir(wal_dir)?;
+        // Else a loss of power could take the directory, with all that is put into it.
+        sync_above(data_dir).map_err(|source| RestoreError::Io {
+            action: "sync the directories above",
+            path: data_dir.to_owned(),
+            source,
+        })?;
         write(&restoring.snapshots(), &loaded.meta, &loaded.state, on_progress)?;
         restoring.finish(identity)
     });
@@ -219,7 +226,7 @@ fn forget_alarms(state: &mut State) {
 /// The new cluster's log is empty: its first entries are the member's own to write.
 fn make_wal_dir(dir: Option<&Path>) -> Result<(), RestoreError> {
     let Some(dir) = dir else { return Ok(()) };
-    make_private(dir).map_err(|source| RestoreError::Io {
+    make_private(dir).and_then(|()| sync_above(dir)).map_err(|source| RestoreError::Io {
         action: "create directory",
         path: dir.to_owned(),
         source,
