@@ -6,7 +6,7 @@
 //! written since: each sector of 512 bytes is kept or not, growth is kept or not, and so are names that were
 //! made, changed or removed in a directory since that was last synced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -31,20 +31,30 @@ struct State {
     durable: BTreeMap<PathBuf, Vec<u8>>,
     /// Changes of directories that are not synced, in order.
     names: Vec<NameChange>,
-    /// Files of which a sync has failed: their pages are clean by the system's word.
-    failed: BTreeSet<PathBuf>,
+    /// Files of which a sync has failed, with what the cache held then: by the system's word that is
+    /// clean, and no later sync writes it.
+    failed: BTreeMap<PathBuf, Vec<u8>>,
     faults: Faults,
-    /// Set when a fault has stopped the machine.
-    down: bool,
+    /// Set when a fault has stopped the machine, or the process.
+    down: Option<Down>,
     /// Changes made so far.
     changes: u64,
+}
+
+/// What has ended at a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// What was written and not synced goes with it.
+    Power,
+    /// What was written stays in the cache.
+    Process,
 }
 
 /// What is wrong with the disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// The machine loses power at the change with this number from now.
-    pub power_fails_after: Option<u64>,
+    /// What ends at the change with this number from now.
+    pub ends_after: Option<(Down, u64)>,
     /// The next sync fails, and takes with it what it should have written.
     pub sync_fails: bool,
     /// Nothing that takes space succeeds.
@@ -77,8 +87,8 @@ impl NameChange {
     }
 }
 
-fn power_failed() -> io::Error {
-    io::Error::other("the machine has no power")
+fn is_over() -> io::Error {
+    io::Error::other("the machine or the process has ended")
 }
 
 fn no_space() -> io::Error {
@@ -91,9 +101,9 @@ impl SimulatedDisk {
             chance,
             durable: BTreeMap::new(),
             names: Vec::new(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
             faults: Faults::default(),
-            down: false,
+            down: None,
             changes: 0,
         })))
     }
@@ -111,9 +121,16 @@ impl SimulatedDisk {
         self.lock().faults
     }
 
-    /// Whether the machine has lost power by a fault of [`Faults::power_fails_after`].
-    pub fn is_down(&self) -> bool {
+    /// What has ended by a fault of [`Faults::ends_after`].
+    pub fn down(&self) -> Option<Down> {
         self.lock().down
+    }
+
+    /// The process has ended, and another may use the disk.
+    pub fn release(&self) {
+        let mut state = self.lock();
+        state.down = None;
+        state.faults.ends_after = None;
     }
 
     /// Changes made so far.
@@ -132,7 +149,7 @@ impl SimulatedDisk {
             state.tear(&path)?;
         }
         state.faults = Faults::default();
-        state.down = false;
+        state.down = None;
         Ok(())
     }
 }
@@ -140,14 +157,14 @@ impl SimulatedDisk {
 impl State {
     /// One more change. Fails when the power goes with it.
     fn change(&mut self) -> io::Result<()> {
-        if self.down {
-            return Err(power_failed());
+        if self.down.is_some() {
+            return Err(is_over());
         }
         self.changes += 1;
-        if let Some(left) = &mut self.faults.power_fails_after {
+        if let Some((what, left)) = &mut self.faults.ends_after {
             if *left == 0 {
-                self.down = true;
-                return Err(power_failed());
+                self.down = Some(*what);
+                return Err(is_over());
             }
             *left -= 1;
         }
@@ -164,10 +181,19 @@ impl State {
             // The system forgets that the pages were dirty. What the disk holds of them is anyone's guess.
             let kept = self.torn(path)?;
             self.durable.insert(path.to_owned(), kept);
-            self.failed.insert(path.to_owned());
+            self.failed.insert(path.to_owned(), std::fs::read(path)?);
             return Err(io::Error::other("input/output error (simulated)"));
         }
-        let content = std::fs::read(path)?;
+        let mut content = std::fs::read(path)?;
+        if let (Some(clean), Some(durable)) = (self.failed.get(path), self.durable.get(path)) {
+            let end = content.len().min(clean.len()).min(durable.len());
+            for start in (0..end).step_by(SECTOR) {
+                let sector = start..(start + SECTOR).min(end);
+                if content[sector.clone()] == clean[sector.clone()] {
+                    content[sector.clone()].copy_from_slice(&durable[sector]);
+                }
+            }
+        }
         self.durable.insert(path.to_owned(), content);
         Ok(())
     }
@@ -293,7 +319,7 @@ impl Disk for SimulatedDisk {
         let mut state = self.lock();
         // A file that no sync has failed for is synced by this; one that a sync has failed for is clean
         // by the system's word, and is read anew from the disk.
-        if state.failed.remove(path) {
+        if state.failed.remove(path).is_some() {
             let durable = state.durable.get(path).cloned().unwrap_or_default();
             return std::fs::write(path, durable);
         }
@@ -343,7 +369,7 @@ impl DiskFile for SimulatedFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.lock();
         if let Err(error) = state.change() {
-            // The power goes in the middle of it.
+            // It ends in the middle of the write.
             let half = state.chance.within(0..bytes.len() as u64 + 1) as usize;
             self.file.write_all_at(&bytes[..half], offset)?;
             return Err(error);

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use store::InitialState;
 
 use super::chance::Chance;
+use super::disk::{self, Down};
 use super::invariants::Invariants;
 use super::member::{Member, Pace, Seen, Surroundings, named};
 use super::network::{Here, Job, MILLI, Nanos, Wires};
@@ -18,8 +19,12 @@ use crate::history::Recorder;
 const LONGEST_DOWN: Nanos = 2500 * MILLI;
 /// A process stands still for so long at most.
 const LONGEST_FREEZE: Nanos = 3000 * MILLI;
-/// Of the writes to come, one at which the power goes.
-const POWER_FAILS_WITHIN: u64 = 120;
+/// Of the writes to come, one at which the power goes, or the process.
+const ENDS_WITHIN: u64 = 120;
+/// A process that ended at a write is back within this, and its machine may lose power soon after:
+/// before what it left in the cache is synced.
+const SOON_BACK: Nanos = 100 * MILLI;
+const SOON_AFTER: Nanos = 600 * MILLI;
 /// Members that are added to a cluster during one run.
 const MAX_ADDED: usize = 3;
 /// A disk that is slow takes so many times as long.
@@ -33,6 +38,8 @@ pub struct Faults {
     recorder: Arc<Recorder>,
     /// When members that are down start again.
     starts: Vec<(Nanos, String)>,
+    /// When machines lose power.
+    power_goes: Vec<(Nanos, String)>,
     /// When a full disk has space again.
     space_at: Vec<(Nanos, String)>,
     added: usize,
@@ -68,6 +75,7 @@ impl Faults {
             drift,
             recorder,
             starts: Vec::new(),
+            power_goes: Vec::new(),
             space_at: Vec::new(),
             added: 0,
             slowness,
@@ -131,7 +139,7 @@ impl Faults {
         for (_, name) in self.space_at.extract_if(.., |(at, _)| *at <= now) {
             if let Some(member) = scene.members.iter().find(|member| member.name == name) {
                 let faults = member.disk.faults();
-                member.disk.set_faults(super::disk::Faults { full: false, ..faults });
+                member.disk.set_faults(disk::Faults { full: false, ..faults });
             }
         }
         if self.slow_until <= now {
@@ -140,13 +148,24 @@ impl Faults {
         Ok(())
     }
 
-    /// A machine lost power in the middle of a write.
-    pub fn machine_down(&mut self, scene: &mut Scene<'_>, at: usize) -> std::io::Result<()> {
+    /// A machine lost power, or a process ended, in the middle of a write.
+    pub fn ended_at_write(&mut self, scene: &mut Scene<'_>, at: usize) -> std::io::Result<()> {
         let name = scene.members[at].name.clone();
-        self.note(format!("{name} lost power while it wrote"));
-        scene.members[at].lose_power()?;
         scene.invariants.forget(&name);
-        self.down_for(scene, &name);
+        if scene.members[at].disk.down() == Some(Down::Power) {
+            self.note(format!("{name} lost power while it wrote"));
+            scene.members[at].lose_power()?;
+            self.down_for(scene, &name);
+            return Ok(());
+        }
+        self.note(format!("{name} was killed while it wrote"));
+        scene.members[at].kill();
+        let back = scene.now + self.chance.magnitude(MILLI..SOON_BACK);
+        if self.chance.happens(0.6) {
+            let goes = back + self.chance.magnitude(MILLI..SOON_AFTER);
+            self.power_goes.push((goes, name.clone()));
+        }
+        self.starts.push((back, name));
         Ok(())
     }
 
@@ -169,22 +188,28 @@ impl Faults {
             }
         }
         if self.chance.happens(rates.power_loss_at_write * seconds) {
-            let at = self.victim(scene);
-            let after = self.chance.within(0..POWER_FAILS_WITHIN);
-            let disk = &scene.members[at].disk;
-            let faults = super::disk::Faults { power_fails_after: Some(after), ..disk.faults() };
-            disk.set_faults(faults);
+            self.end_at_write(scene, Down::Power);
+        }
+        if self.chance.happens(rates.kill_at_write * seconds) {
+            self.end_at_write(scene, Down::Process);
+        }
+        let now = scene.now;
+        let going: Vec<_> = self.power_goes.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, name) in going {
+            if let Some(at) = scene.members.iter().position(|member| member.name == name) {
+                self.take_down(scene, at, true)?;
+            }
         }
         if self.chance.happens(rates.sync_error * seconds) {
             let at = self.victim(scene);
-            let disk = &scene.members[at].disk;
-            disk.set_faults(super::disk::Faults { sync_fails: true, ..disk.faults() });
+            let failing = &scene.members[at].disk;
+            failing.set_faults(disk::Faults { sync_fails: true, ..failing.faults() });
             self.note(format!("the next sync of {} fails", scene.members[at].name));
         }
         if self.chance.happens(rates.disk_full * seconds) {
             let at = self.victim(scene);
-            let (name, disk) = (scene.members[at].name.clone(), &scene.members[at].disk);
-            disk.set_faults(super::disk::Faults { full: true, ..disk.faults() });
+            let (name, full) = (scene.members[at].name.clone(), &scene.members[at].disk);
+            full.set_faults(disk::Faults { full: true, ..full.faults() });
             let until = scene.now + self.chance.within(200..3000) * MILLI;
             self.note(format!("the disk of {name} is full"));
             self.space_at.push((until, name));
@@ -202,6 +227,13 @@ impl Faults {
         }
         self.strike_wires(scene, seconds);
         self.strike_orderly(scene, seconds)
+    }
+
+    fn end_at_write(&mut self, scene: &mut Scene<'_>, what: Down) {
+        let at = self.victim(scene);
+        let after = self.chance.within(0..ENDS_WITHIN);
+        let ending = &scene.members[at].disk;
+        ending.set_faults(disk::Faults { ends_after: Some((what, after)), ..ending.faults() });
     }
 
     fn strike_wires(&mut self, scene: &mut Scene<'_>, seconds: f64) {
@@ -344,13 +376,14 @@ impl Faults {
         self.slowness.store(1, Ordering::SeqCst);
         self.slow_until = 0;
         self.starts.clear();
+        self.power_goes.clear();
         self.space_at.clear();
         scene.wires.mend_all();
         scene.wires.clear_up();
         self.note("the storm is over".into());
         for at in 0..scene.members.len() {
             let member = &mut scene.members[at];
-            member.disk.set_faults(super::disk::Faults::default());
+            member.disk.set_faults(disk::Faults::default());
             if !member.removed && member.seen() == Seen::Down {
                 member.start()?;
             }

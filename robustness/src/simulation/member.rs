@@ -222,6 +222,7 @@ impl Member {
         self.wires.unplug(&self.url);
         *lock(&process.stage) = Stage::Opening;
         drop(process);
+        self.disk.release();
         self.frozen_until = 0;
         self.owed = 0;
     }
@@ -270,8 +271,8 @@ impl Member {
         Some(self.store()?.facts())
     }
 
-    /// Lets the process do what it has to do in `elapsed` of our time, which ends at `now`. Whether its
-    /// machine lost power meanwhile.
+    /// Lets the process do what it has to do in `elapsed` of our time, which ends at `now`. Whether it,
+    /// or its machine, ended meanwhile at a write.
     pub fn step(&mut self, now: Nanos, elapsed: Nanos) -> bool {
         let Some(process) = &mut self.process else { return false };
         let local = elapsed * self.pace.permille / 1000;
@@ -295,10 +296,11 @@ impl Member {
                 tokio::time::sleep(whole).await;
             }
         });
-        if self.disk.is_down() {
+        let ended = self.disk.down().is_some();
+        if ended {
             process.alive.store(false, Ordering::SeqCst);
         }
-        self.disk.is_down()
+        ended
     }
 }
 

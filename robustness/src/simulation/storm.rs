@@ -11,6 +11,8 @@ pub struct Rates {
     pub power_loss: f64,
     /// Power goes in the middle of what the disk does.
     pub power_loss_at_write: f64,
+    /// The process ends in the middle of what it writes.
+    pub kill_at_write: f64,
     pub total_power_loss: f64,
     pub sync_error: f64,
     pub disk_full: f64,
@@ -65,6 +67,7 @@ impl Storm {
             kill: rate(0.4),
             power_loss: rate(0.4),
             power_loss_at_write: rate(0.5),
+            kill_at_write: rate(0.35),
             total_power_loss: rate(0.25) / 3.0,
             sync_error: rate(0.2),
             disk_full: rate(0.15) / 2.0,

@@ -288,7 +288,7 @@ impl World {
         }
         let (mut scene, faults) = self.scene();
         for at in down {
-            faults.machine_down(&mut scene, at)?;
+            faults.ended_at_write(&mut scene, at)?;
         }
         faults.tend(&mut scene)?;
         if stormy {
