@@ -94,7 +94,7 @@ impl Line {
 
     fn ask_there(self, card: Card, question: pb::Question, reply: Option<Reply<pb::Answer>>) {
         let ballot = match &question.question {
-            Some(Question::Vote(ballot)) => Some(ballot.clone()),
+            Some(Question::Vote(ballot)) => Some(*ballot),
             _ => None,
         };
         let Self { wires, to, votes, .. } = self;
