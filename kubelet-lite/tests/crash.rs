@@ -54,8 +54,12 @@ async fn pods_live_on_without_the_runtime_and_are_adopted() {
     let ended = node.container(&brief).await;
     assert_eq!((ended.state, ended.exit_code), (ContainerState::Exited, 137));
     get(&address).await.expect("it still answers");
-    let log = text_of(&node.container(&web).await.log_path);
-    assert_eq!(log.matches("GET / 200").count(), 3, "{log}");
+    // The log is written behind the answer.
+    eventually("all answers are logged", || async {
+        let log = text_of(&node.container(&web).await.log_path);
+        (log.matches("GET / 200").count() == 3).then_some(())
+    })
+    .await;
 
     // Adopted means owned: it ends as any other, and a new pod gets another address.
     let other = node.sandbox("other").await;

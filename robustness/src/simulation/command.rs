@@ -23,8 +23,8 @@ pub struct Arguments {
     /// How many seeds to run; without it and without --hours, 100
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
-    /// Run seeds for so many hours instead
-    #[arg(long, value_name = "H", conflicts_with = "seeds")]
+    /// Stop after so many hours; with --seeds, at whichever comes first
+    #[arg(long, value_name = "H")]
     hours: Option<f64>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1)]

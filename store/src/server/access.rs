@@ -19,7 +19,7 @@ use crate::types::*;
 use crate::{Embedded, Store, Watcher};
 
 /// Who asks: what came with a request beside its message.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Caller {
     pub metadata: MetadataMap,
     pub extensions: Extensions,

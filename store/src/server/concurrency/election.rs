@@ -146,7 +146,8 @@ async fn campaign(
     let lease = desk.session(request.lease).await?;
     let prefix = prefix_of(&request.name);
     let key = key_of(&prefix, lease);
-    let answer = desk.txn(enqueue(&key, request.value.clone(), lease)).await?;
+    let txn = enqueue(&key, request.value.clone(), lease);
+    let answer = desk.take_place(&key, txn).await?;
     let mut claim = Claim { key: key.clone(), revision: answer.header.revision, lease };
     let mut header = answer.header;
     let standing = read_at(&answer, 0);

@@ -51,7 +51,7 @@ async fn lock(
     // Who holds the lock, so that one request is enough when nobody else wants it.
     txn.success.push(RequestOp::Range(oldest(&prefix)));
     txn.failure.push(RequestOp::Range(oldest(&prefix)));
-    let answer = desk.txn(txn).await?;
+    let answer = desk.take_place(&key, txn).await?;
     let mine = match read_at(&answer, 0) {
         Some(kv) => kv.create_revision,
         None => answer.header.revision,
@@ -99,5 +99,52 @@ impl Drop for Place<'_> {
                 tracing::debug!(%refusal, "a place in a lock's queue stays until its lease ends");
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::peer::testing::eventually;
+    use crate::{Config, Embedded, Store};
+
+    async fn places(store: &Embedded) -> usize {
+        let all = RangeRequest { range: KeyRange::prefix("name/"), ..RangeRequest::default() };
+        store.range(all).await.expect("it is read").kvs.len()
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_at_any_moment_keeps_no_place() {
+        let store = Embedded::open(Config::default()).await.expect("the store opens");
+        let access = Access::new(store.clone());
+        for lease in 1..=2 {
+            store.lease_grant(lease, 600).await.expect("a lease is granted");
+        }
+        let request = |lease| pb::LockRequest { name: "name".into(), lease };
+        lock(&access, Caller::default(), request(1)).await.expect("the lock is free");
+        // One that waits is never done, so each number of looks ends it somewhere else.
+        for looks in 0..40 {
+            {
+                let mut waiting = pin!(lock(&access, Caller::default(), request(2)));
+                for _ in 0..looks {
+                    let looked = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    assert!(looked.is_pending(), "somebody else holds the lock");
+                    tokio::task::yield_now().await;
+                }
+            }
+            let before = store.current_revision();
+            eventually("its place is given up", || {
+                let state = store.published.state.load();
+                let there = state.live(&KeyRange::prefix("name/")).count();
+                (there == 1).then_some(())
+            })
+            .await;
+            assert!(store.current_revision() >= before);
+        }
+        assert_eq!(places(&store).await, 1);
+        store.shutdown().await;
     }
 }

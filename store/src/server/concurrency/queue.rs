@@ -1,6 +1,7 @@
 //! The queue of keys behind a name.
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::error::Error;
@@ -39,6 +40,24 @@ impl Desk<'_> {
         self.access.txn(self.caller, txn).await
     }
 
+    /// Takes a place in the queue with [`enqueue`]. A caller that goes away while the store is at it
+    /// does not keep the place: nobody would come to give it up, and all behind it would wait for
+    /// its lease to end.
+    pub(super) async fn take_place(self, key: &Bytes, txn: Txn) -> Result<TxnResponse, Status> {
+        let (sender, answer) = oneshot::channel();
+        let give_up =
+            GiveUp { access: self.access.clone(), caller: self.caller.clone(), key: key.clone() };
+        let (access, caller, place) = (self.access.clone(), self.caller.clone(), give_up.clone());
+        tokio::spawn(async move {
+            let answer = access.txn(&caller, txn).await;
+            if let Err(Ok(taken)) = sender.send(answer) {
+                place.give_up(&taken).await;
+            }
+        });
+        let mut arriving = Arriving { answer: Some(answer), give_up };
+        arriving.answer().await
+    }
+
     /// Waits until no key under `prefix` is left that was created at `before` or earlier: until
     /// then watches the youngest of them.
     pub(super) async fn wait_for_older(self, prefix: &Bytes, before: i64) -> Result<(), Status> {
@@ -70,6 +89,60 @@ impl Desk<'_> {
                 }
                 None => return Err(Error::Stopped.into()),
             }
+        }
+    }
+}
+
+/// Gives a place up that was taken for someone who is not there any more.
+#[derive(Clone)]
+struct GiveUp {
+    access: Access,
+    caller: Caller,
+    key: Bytes,
+}
+
+impl GiveUp {
+    async fn give_up(self, taken: &TxnResponse) {
+        if !taken.succeeded {
+            return; // The key was there before, and is somebody's.
+        }
+        let range = KeyRange::single(self.key.clone());
+        let txn = Txn {
+            compare: vec![created_at(&self.key, taken.header.revision)],
+            success: vec![RequestOp::DeleteRange(DeleteRangeRequest { range, prev_kv: false })],
+            failure: Vec::new(),
+        };
+        if let Err(refusal) = self.access.txn(&self.caller, txn).await {
+            tracing::debug!(%refusal, "a place in a queue stays until its lease ends");
+        }
+    }
+}
+
+type Taken = Result<TxnResponse, Status>;
+
+/// A place that is being taken. Dropped before it has answered, it gives the place up.
+struct Arriving {
+    answer: Option<oneshot::Receiver<Taken>>,
+    give_up: GiveUp,
+}
+
+impl Arriving {
+    async fn answer(&mut self) -> Taken {
+        let Some(answer) = &mut self.answer else { return Err(Error::Stopped.into()) };
+        let taken = answer.await;
+        self.answer = None;
+        taken.unwrap_or_else(|_| Err(Error::Stopped.into()))
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let Some(mut answer) = self.answer.take() else { return };
+        // From here on the other side learns that nobody listens; what it sent before is here.
+        answer.close();
+        if let Ok(Ok(taken)) = answer.try_recv() {
+            let give_up = self.give_up.clone();
+            tokio::spawn(async move { give_up.give_up(&taken).await });
         }
     }
 }
