@@ -96,9 +96,11 @@ fn a_torn_end_of_the_log_is_no_obstacle() {
     cluster.kill();
     let wal = first_log_segment(&cluster.data_dir.join("store"));
     let mut bytes = fs::read(&wal).expect("readable");
-    // As a power failure leaves it: the head of a record without its rest.
+    // As a power failure leaves a write that was under way: some of a record, behind all that was
+    // acknowledged.
     let end = bytes.iter().rposition(|byte| *byte != 0).expect("records") + 1;
-    bytes.truncate(end - 3);
+    let begun = end.next_multiple_of(8) + 8;
+    bytes[begun..begun + 100].fill(0x5a);
     fs::write(&wal, &bytes).expect("writable");
     cluster.restart();
     cluster.kubectl(&["create", "configmap", "after"]).ok();

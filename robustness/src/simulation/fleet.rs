@@ -12,7 +12,7 @@ use super::host::real_time;
 use super::world::{Failure, Outcome, Statistics};
 
 /// A run that takes longer than this hangs.
-const LONGEST_RUN: Duration = Duration::from_secs(300);
+const LONGEST_RUN: Duration = Duration::from_secs(200);
 /// Between two looks whether a run has ended.
 const LOOK: Duration = Duration::from_millis(2);
 /// How much of what a dying run said is told.

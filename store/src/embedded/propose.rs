@@ -134,6 +134,15 @@ impl Embedded {
                 () = &mut time_is_up => return Err(self.timed_out(start)),
             };
             let Leadership { leader: Some(leader), term, leads } = led else { continue };
+            if *self.published.applied_term().borrow() > term {
+                // News of a leader that another has followed. Asking it would come to nothing, at once
+                // and again.
+                tokio::select! {
+                    () = tokio::time::sleep(REFUSED_PAUSE) => continue,
+                    () = self.stop.cancelled() => return Err(Error::Stopped),
+                    () = &mut time_is_up => return Err(self.timed_out(start)),
+                }
+            }
             let outcome = async {
                 let outcome = if leads {
                     self.write_in(term, encoded.clone()).await
