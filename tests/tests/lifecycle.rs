@@ -96,10 +96,10 @@ fn a_torn_end_of_the_log_is_no_obstacle() {
     cluster.kill();
     let wal = first_log_segment(&cluster.data_dir.join("store"));
     let mut bytes = fs::read(&wal).expect("readable");
-    // As a power failure leaves a write that was under way: some of a record, behind all that was
-    // acknowledged.
+    // As a power failure leaves a write that was under way: one sector of a record, behind all that
+    // was acknowledged, which may itself end with zeros.
     let end = bytes.iter().rposition(|byte| *byte != 0).expect("records") + 1;
-    let begun = end.next_multiple_of(8) + 8;
+    let begun = end.next_multiple_of(512) + 512;
     bytes[begun..begun + 100].fill(0x5a);
     fs::write(&wal, &bytes).expect("writable");
     cluster.restart();
