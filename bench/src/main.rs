@@ -1,7 +1,7 @@
 //! Benchmarks of the whole binary, from outside, and of its store beside a real etcd.
 //!
-//! `cargo run --release -p bench -- all` and `… -- compare` measure what `docs/benchmarks.md` lists.
-//! Every figure is a distribution over runs; machines are noisy, so quote medians.
+//! `cargo run --release -p bench -- all` and `… -- compare` measure what `docs/benchmarks.md`
+//! lists. Every figure is a distribution over runs; machines are noisy, so quote medians.
 
 mod api;
 mod cluster;

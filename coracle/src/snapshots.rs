@@ -20,8 +20,8 @@ impl SnapshotFiles for StoreSnapshots {
         })
     }
 
-    /// The store goes where `up --data-dir` or `store --data-dir` looks for it; certificates and the
-    /// rest are made at the first start.
+    /// The store goes where `up --data-dir` or `store --data-dir` looks for it; certificates and
+    /// the rest are made at the first start.
     fn restore(&self, restore: &Restore, on_progress: &dyn Fn(Progress)) -> anyhow::Result<()> {
         let options = RestoreOptions {
             skip_hash_check: restore.skip_hash_check,

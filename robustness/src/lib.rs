@@ -1,7 +1,7 @@
 //! Tries to make the store lose a write or tell a lie, and judges what it saw.
 //!
-//! [`simulation`] runs whole clusters in one thread from a seed; [`chaos`] runs real processes and does to
-//! them what happens to machines. Both record a [`history`], which [`check`] judges.
+//! [`simulation`] runs whole clusters in one thread from a seed; [`chaos`] runs real processes and
+//! does to them what happens to machines. Both record a [`history`], which [`check`] judges.
 
 pub mod chaos;
 pub mod check;

@@ -61,7 +61,8 @@ fn members_survive_every_fault_and_neither_lose_nor_lie() {
     assert!(again.is_fine(), "{again}");
 }
 
-/// The same cluster, told not to sync, is convicted after a loss of power that this seed makes total.
+/// The same cluster, told not to sync, is convicted after a loss of power that this seed makes
+/// total.
 #[test]
 fn members_that_do_not_sync_are_found_guilty() {
     let _alone = alone();

@@ -27,8 +27,8 @@ impl Drop for Killed {
     }
 }
 
-/// A member that serves has nothing to lose of how its directory came to be: no loss of power takes the
-/// directories that lead to it, nor those in it that hold the truth.
+/// A member that serves has nothing to lose of how its directory came to be: no loss of power takes
+/// the directories that lead to it, nor those in it that hold the truth.
 #[test]
 fn the_directories_of_a_new_member_are_durable_before_it_serves() {
     let directory = tempfile::tempdir().expect("a directory");

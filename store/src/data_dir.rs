@@ -170,8 +170,8 @@ fn write_member_on(disk: &dyn Disk, path: &Path, identity: Identity) -> Result<(
     write().map_err(io_error("write", &target))
 }
 
-/// Reads `member.json`. A file that is no such thing at all is someone else's; one that nearly is, or
-/// does not match its checksum, is damaged.
+/// Reads `member.json`. A file that is no such thing at all is someone else's; one that nearly is,
+/// or does not match its checksum, is damaged.
 fn parse(path: &Path, bytes: &[u8]) -> Result<Identity, OpenError> {
     let damaged = |offset: usize, reason: String| OpenError::DamagedMember {
         path: path.to_owned(),

@@ -1,8 +1,8 @@
-//! The disk as those who write to it see it: injected, so that tests can make it fail and simulation can
-//! take from it what was not synced.
+//! The disk as those who write to it see it: injected, so that tests can make it fail and
+//! simulation can take from it what was not synced.
 //!
-//! What is truth goes through here: the log, the snapshots, the member's identity. Reading does not: it
-//! finds the files where they are.
+//! What is truth goes through here: the log, the snapshots, the member's identity. Reading does
+//! not: it finds the files where they are.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -11,8 +11,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Changes files and directories. What a method does not call durable may be gone after a crash of the
-/// machine, wholly or in part.
+/// Changes files and directories. What a method does not call durable may be gone after a crash of
+/// the machine, wholly or in part.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Creates a file of `length` zero bytes whose space is reserved, durable with its directory
     /// entry when this returns. Fails if it exists.
@@ -36,8 +36,8 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Creates a file that grows as it is written, or empties the one that is there. Only its owner may
-    /// read it. Neither its content nor its directory entry is durable yet.
+    /// Creates a file that grows as it is written, or empties the one that is there. Only its owner
+    /// may read it. Neither its content nor its directory entry is durable yet.
     fn create_growing(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -118,8 +118,8 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Makes the way to `dir` durable: its own entry and those of the directories above it, any of which
-/// may just have been made. One that may not be read was made by somebody else.
+/// Makes the way to `dir` durable: its own entry and those of the directories above it, any of
+/// which may just have been made. One that may not be read was made by somebody else.
 pub fn sync_above(dir: &Path) -> io::Result<()> {
     for above in dir.canonicalize()?.ancestors().skip(1) {
         match sync_dir(above) {

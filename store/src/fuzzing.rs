@@ -1,9 +1,10 @@
-//! Everything that reads what it did not write, for fuzzers: one function for each kind of input, which
-//! takes any bytes, and panics if what it checks does not hold. Not in the product.
+//! Everything that reads what it did not write, for fuzzers: one function for each kind of input,
+//! which takes any bytes, and panics if what it checks does not hold. Not in the product.
 //!
-//! Each reads as the product does, and asserts what can be said whatever the input is: it ends, it does
-//! not panic, and what was read is written so that the same is read again. Where checksums would keep
-//! all but whole input from getting anywhere, a second target puts the right ones around the bytes.
+//! Each reads as the product does, and asserts what can be said whatever the input is: it ends, it
+//! does not panic, and what was read is written so that the same is read again. Where checksums
+//! would keep all but whole input from getting anywhere, a second target puts the right ones around
+//! the bytes.
 //!
 //! The same functions run in two places: under cargo-fuzz (`fuzz/`), and as property tests with
 //! mutated examples in `hostile_test`, where memory is counted too.

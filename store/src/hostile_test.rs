@@ -1,5 +1,5 @@
-//! Input made to do harm: the targets of [`fuzzing`](crate::fuzzing) on random bytes and on examples
-//! that were damaged, with an eye on the memory that they take.
+//! Input made to do harm: the targets of [`fuzzing`](crate::fuzzing) on random bytes and on
+//! examples that were damaged, with an eye on the memory that they take.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -147,7 +147,8 @@ fn damaged(examples: &[Vec<u8>], which: Index, damage: &[Damage]) -> Vec<u8> {
     data
 }
 
-/// Runs `cases` of both kinds. A failure names what is left of the input when it is as small as can be.
+/// Runs `cases` of both kinds. A failure names what is left of the input when it is as small as can
+/// be.
 fn check(name: &str, cases: u32) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("it exists");
     let examples = (target.examples)();

@@ -16,8 +16,8 @@ use crate::work;
 /// Reads what the member starts from (`None`: nothing yet), and starts writing behind.
 ///
 /// The log decides: it must continue whatever is started from. A home that it does not continue is
-/// in doubt and not used; a snapshot that it does not continue is an error. So is a damaged snapshot,
-/// used or not: without it the log is not enough, and a home may be lost any time.
+/// in doubt and not used; a snapshot that it does not continue is an error. So is a damaged
+/// snapshot, used or not: without it the log is not enough, and a home may be lost any time.
 pub(crate) fn prepare(
     disk: &OnDisk,
     log: &LogStore,

@@ -1,7 +1,8 @@
-//! Work that would hold up a runtime's thread: done on threads of its own or, in a simulation, in line.
+//! Work that would hold up a runtime's thread: done on threads of its own or, in a simulation, in
+//! line.
 //!
-//! A simulated cluster lives in one thread, and the same seed must do the same. There, work is done where
-//! it is asked for, after a pause that stands for the time it takes.
+//! A simulated cluster lives in one thread, and the same seed must do the same. There, work is done
+//! where it is asked for, after a pause that stands for the time it takes.
 
 use std::io;
 #[cfg(feature = "simulation")]
@@ -32,8 +33,8 @@ pub(crate) async fn blocking_io<T: Send + 'static>(
 /// Takes a piece from whoever makes them. Fails when nobody listens any more.
 pub(crate) type TakePiece<'t> = dyn FnMut(Bytes) -> io::Result<()> + 't;
 
-/// Runs `produce` where it may block, and hands on what it makes, of which up to `queue` pieces wait
-/// for a slow reader. Its error comes as the last piece.
+/// Runs `produce` where it may block, and hands on what it makes, of which up to `queue` pieces
+/// wait for a slow reader. Its error comes as the last piece.
 pub(crate) fn pieces(
     queue: usize,
     produce: impl FnOnce(&mut TakePiece<'_>) -> io::Result<()> + Send + 'static,

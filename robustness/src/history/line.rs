@@ -28,8 +28,8 @@ pub enum What {
         op: u64,
         outcome: Outcome,
     },
-    /// A watch was asked for. Each has a number of its own. When it breaks, whoever watched may go on
-    /// with another, which says whose events it continues.
+    /// A watch was asked for. Each has a number of its own. When it breaks, whoever watched may go
+    /// on with another, which says whose events it continues.
     WatchOpened {
         watch: u64,
         client: u64,
@@ -56,7 +56,8 @@ pub enum What {
     },
 }
 
-/// A request. `end` follows etcd's conventions: absent is the single key, `"\0"` every key from `key` on.
+/// A request. `end` follows etcd's conventions: absent is the single key, `"\0"` every key from
+/// `key` on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {

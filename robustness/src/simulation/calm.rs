@@ -12,8 +12,8 @@ use super::network::{MILLI, Nanos};
 use super::watchers::follow_to;
 use crate::history::{Body, Outcome, Put, Range, Request, Response};
 
-/// Simulated time in which a cluster without faults must serve at every member: some election timeouts, a
-/// request timeout for what the storm left hanging, and a snapshot for who fell behind.
+/// Simulated time in which a cluster without faults must serve at every member: some election
+/// timeouts, a request timeout for what the storm left hanging, and a snapshot for who fell behind.
 pub const BOUND: Nanos = 30_000 * MILLI;
 /// How long one probe may take.
 const PATIENCE: Duration = Duration::from_millis(2000);

@@ -6,8 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-/// A source of decisions. Each part of the world has its own, so that one that asks more often does not
-/// change what the others do.
+/// A source of decisions. Each part of the world has its own, so that one that asks more often does
+/// not change what the others do.
 #[derive(Debug)]
 pub struct Chance(StdRng);
 

@@ -15,9 +15,9 @@ use crate::history;
 
 /// Whole clusters in one thread each, from seeds
 ///
-/// Every seed is a cluster of three or five members, its clients, disks, clocks and network, and a storm of
-/// faults. The same seed does the same, always. A seed that fails is printed with the command that
-/// replays it.
+/// Every seed is a cluster of three or five members, its clients, disks, clocks and network, and a
+/// storm of faults. The same seed does the same, always. A seed that fails is printed with the
+/// command that replays it.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
     /// How many seeds to run; without it and without --hours, 100

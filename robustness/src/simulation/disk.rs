@@ -1,10 +1,11 @@
 //! A disk that forgets what was not synced.
 //!
-//! Files are real, in a directory of the run's own, and hold what the process has written, synced or not:
-//! that is the system's cache, and outlives a process that is killed. Beside them stands what a machine that
-//! loses power would find again. A power loss puts that in place of the files, with any part of what was
-//! written since: each sector of 512 bytes is kept or not, growth is kept or not, and so are names that were
-//! made, changed or removed in a directory since that was last synced.
+//! Files are real, in a directory of the run's own, and hold what the process has written, synced
+//! or not: that is the system's cache, and outlives a process that is killed. Beside them stands
+//! what a machine that loses power would find again. A power loss puts that in place of the files,
+//! with any part of what was written since: each sector of 512 bytes is kept or not, growth is kept
+//! or not, and so are names that were made, changed or removed in a directory since that was last
+//! synced.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -31,8 +32,8 @@ struct State {
     durable: BTreeMap<PathBuf, Vec<u8>>,
     /// Changes of directories that are not synced, in order.
     names: Vec<NameChange>,
-    /// Files of which a sync has failed, with what the cache held then: by the system's word that is
-    /// clean, and no later sync writes it.
+    /// Files of which a sync has failed, with what the cache held then: by the system's word that
+    /// is clean, and no later sync writes it.
     failed: BTreeMap<PathBuf, Vec<u8>>,
     faults: Faults,
     /// Set when a fault has stopped the machine, or the process.
@@ -138,8 +139,8 @@ impl SimulatedDisk {
         self.lock().changes
     }
 
-    /// The power goes, and comes back: files hold what a disk would have kept. No process may use the
-    /// disk meanwhile.
+    /// The power goes, and comes back: files hold what a disk would have kept. No process may use
+    /// the disk meanwhile.
     pub fn lose_power(&self) -> io::Result<()> {
         let mut state = self.lock();
         state.failed.clear();
@@ -178,7 +179,8 @@ impl State {
     fn sync(&mut self, path: &Path) -> io::Result<()> {
         self.change()?;
         if std::mem::take(&mut self.faults.sync_fails) {
-            // The system forgets that the pages were dirty. What the disk holds of them is anyone's guess.
+            // The system forgets that the pages were dirty. What the disk holds of them is anyone's
+            // guess.
             let kept = self.torn(path)?;
             self.durable.insert(path.to_owned(), kept);
             self.failed.insert(path.to_owned(), std::fs::read(path)?);
@@ -198,8 +200,8 @@ impl State {
         Ok(())
     }
 
-    /// Takes back some of the changes of names that are not synced: usually the last ones, as a journal
-    /// would, sometimes any.
+    /// Takes back some of the changes of names that are not synced: usually the last ones, as a
+    /// journal would, sometimes any.
     fn undo_names(&mut self) -> io::Result<()> {
         let changes = std::mem::take(&mut self.names);
         let in_order = self.chance.happens(0.7);
@@ -317,8 +319,8 @@ impl Disk for SimulatedDisk {
 
     fn settle(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
-        // A file that no sync has failed for is synced by this; one that a sync has failed for is clean
-        // by the system's word, and is read anew from the disk.
+        // A file that no sync has failed for is synced by this; one that a sync has failed for is
+        // clean by the system's word, and is read anew from the disk.
         if state.failed.remove(path).is_some() {
             let durable = state.durable.get(path).cloned().unwrap_or_default();
             return std::fs::write(path, durable);

@@ -1,5 +1,5 @@
-//! Many seeds, each in a process of its own: a run takes over chance and time of its whole process, and one
-//! that hangs or dies takes no other along.
+//! Many seeds, each in a process of its own: a run takes over chance and time of its whole process,
+//! and one that hangs or dies takes no other along.
 
 use std::io::Read;
 use std::process::{Command, Stdio};

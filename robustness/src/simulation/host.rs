@@ -1,11 +1,12 @@
 //! Chance and time of the whole process, taken from the seed.
 //!
-//! The store, openraft, tokio and the standard library ask the system for random bytes (for ids, election
-//! timeouts, hash keys, the order in which branches are tried) and for the time. All of them do so through
-//! two functions of the C library, which this module stands in front of. Until [`simulate`] is called both
-//! answer as the system does.
+//! The store, openraft, tokio and the standard library ask the system for random bytes (for ids,
+//! election timeouts, hash keys, the order in which branches are tried) and for the time. All of
+//! them do so through two functions of the C library, which this module stands in front of. Until
+//! [`simulate`] is called both answer as the system does.
 //!
-//! Rejected: a runtime of our own in place of tokio's, which would run other code than the product does.
+//! Rejected: a runtime of our own in place of tokio's, which would run other code than the product
+//! does.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

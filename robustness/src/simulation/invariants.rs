@@ -2,10 +2,10 @@
 //!
 //! - *one-leader-per-term*: no two members lead in one term.
 //! - *one-vote-per-term*: no member gives two members its vote in one term.
-//! - *committed-never-lost*: what one member has applied at an index is what every member applies there,
-//!   ever, and a leader's log holds it.
-//! - *equal-state*: members that have applied the same have the same state, whether they came to it by entries
-//!   or by a snapshot.
+//! - *committed-never-lost*: what one member has applied at an index is what every member applies
+//!   there, ever, and a leader's log holds it.
+//! - *equal-state*: members that have applied the same have the same state, whether they came to it
+//!   by entries or by a snapshot.
 //! - *gapless-revisions*: an entry moves the revision by one, or leaves it.
 //! - *no-step-back*: what a running member has applied never becomes less.
 

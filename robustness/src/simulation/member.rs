@@ -215,7 +215,8 @@ impl Member {
         Ok(())
     }
 
-    /// Ends the process as a kill does: nothing is finished, what it has written stays in the cache.
+    /// Ends the process as a kill does: nothing is finished, what it has written stays in the
+    /// cache.
     pub fn kill(&mut self) {
         let Some(process) = self.process.take() else { return };
         process.alive.store(false, Ordering::SeqCst);
@@ -271,8 +272,8 @@ impl Member {
         Some(self.store()?.facts())
     }
 
-    /// Lets the process do what it has to do in `elapsed` of our time, which ends at `now`. Whether it,
-    /// or its machine, ended meanwhile at a write.
+    /// Lets the process do what it has to do in `elapsed` of our time, which ends at `now`. Whether
+    /// it, or its machine, ended meanwhile at a write.
     pub fn step(&mut self, now: Nanos, elapsed: Nanos) -> bool {
         let Some(process) = &mut self.process else { return false };
         let local = elapsed * self.pace.permille / 1000;

@@ -1,9 +1,10 @@
-//! A network that delays, loses, repeats and reorders, and can be cut between any two, one way or both.
+//! A network that delays, loses, repeats and reorders, and can be cut between any two, one way or
+//! both.
 //!
-//! What travels is a closure that is run where it arrives. Single messages may overtake each other; those of
-//! a stream keep their order, as they do on a connection, and a stream that loses one is broken: its ends
-//! learn that later, each in its own time, or never. Nobody learns from the network whether a message that
-//! was not answered has arrived.
+//! What travels is a closure that is run where it arrives. Single messages may overtake each other;
+//! those of a stream keep their order, as they do on a connection, and a stream that loses one is
+//! broken: its ends learn that later, each in its own time, or never. Nobody learns from the
+//! network whether a message that was not answered has arrived.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};

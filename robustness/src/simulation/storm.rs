@@ -52,8 +52,8 @@ const RARELY: f64 = 0.1;
 const OFTEN: f64 = 1.2;
 
 impl Storm {
-    /// What `seed` brings. Every seed has only some of the faults, so that each is seen without the others,
-    /// too.
+    /// What `seed` brings. Every seed has only some of the faults, so that each is seen without the
+    /// others, too.
     pub fn of(seed: u64, members: Option<usize>) -> Self {
         let mut chance = Chance::of(seed, "storm");
         let chosen = *chance.pick(&[3, 3, 5]).expect("there are some");

@@ -48,8 +48,8 @@ pub async fn perform(store: &dyn Store, request: Request) -> Outcome {
     }
 }
 
-/// Only what the store decided when it came to the request itself is a refusal: any other error may hide
-/// a write that was made or will be.
+/// Only what the store decided when it came to the request itself is a refusal: any other error may
+/// hide a write that was made or will be.
 fn refused_or_unknown(error: &Error) -> Outcome {
     match error {
         Error::Compacted { .. } => Outcome::Refused(Refusal::Compacted),

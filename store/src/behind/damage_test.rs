@@ -68,7 +68,8 @@ impl Sample {
         self.with_perhaps_older(name, bytes, false, what)
     }
 
-    /// As [`Sample::with`], where the home may also be as it was earlier: from there the log goes on.
+    /// As [`Sample::with`], where the home may also be as it was earlier: from there the log goes
+    /// on.
     fn with_perhaps_older(
         &self,
         name: &Path,

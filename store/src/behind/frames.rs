@@ -1,9 +1,9 @@
 //! Whether sled's record of where everything lies is whole.
 //!
 //! sled checks each frame of it, and takes a damaged one for the end: what it knew before that is
-//! served as if it were the latest, though its place may have been given to something else since. So
-//! the files are looked at before sled opens them. A frame that a crash left unfinished is refused as
-//! well; a home is cheap.
+//! served as if it were the latest, though its place may have been given to something else since.
+//! So the files are looked at before sled opens them. A frame that a crash left unfinished is
+//! refused as well; a home is cheap.
 //!
 //! ```text
 //!   length of the payload     6 bytes, little-endian

@@ -8,8 +8,8 @@
 //! replaying at start what it already holds. The mailbox holds the latest state only, so a slow
 //! disk makes for larger batches, never for a queue. Each batch carries the log id it reaches, so a
 //! crash leaves a consistent earlier state. On any doubt (an error, a panic inside sled, a log id
-//! that does not fit the WAL) the directory is wiped and written anew. Damage to any of its files is
-//! such a doubt: see [`frames`] for what sled alone would not find.
+//! that does not fit the WAL) the directory is wiped and written anew. Damage to any of its files
+//! is such a doubt: see [`frames`] for what sled alone would not find.
 //!
 //! sled is behind [`Engine`], five methods, so that another store may take its place.
 

@@ -29,12 +29,12 @@ const BURST_REVISIONS: i64 = 500;
 const BURST_LOOK: Duration = Duration::from_millis(200);
 const BURST_LOOKS: usize = 150;
 
-/// An engine that has written so much is closed once it is quiet, and opened again when it is needed:
-/// it keeps more in memory than it needs.
+/// An engine that has written so much is closed once it is quiet, and opened again when it is
+/// needed: it keeps more in memory than it needs.
 const REOPEN_BYTES: usize = 16 << 20;
 
-/// A home is mostly holes when it takes so many times what it holds, and this much beyond. The engine
-/// reuses what it freed and never gives it back.
+/// A home is mostly holes when it takes so many times what it holds, and this much beyond. The
+/// engine reuses what it freed and never gives it back.
 const HOLES: u64 = 3;
 const HOLES_FLOOR: u64 = 64 << 20;
 
@@ -227,14 +227,14 @@ impl Writer {
         }
     }
 
-    /// Leaves an engine that failed as it is, with the memory and files that it holds. Dropped, sled
-    /// flushes once more: it waits for the flush that failed, for ever, or ends the process.
+    /// Leaves an engine that failed as it is, with the memory and files that it holds. Dropped,
+    /// sled flushes once more: it waits for the flush that failed, for ever, or ends the process.
     fn abandon(&mut self) {
         std::mem::forget(self.engine.take());
     }
 
-    /// Starts with an empty home when this one is mostly holes. The next view fills it; until then a
-    /// start goes by the snapshot and the log.
+    /// Starts with an empty home when this one is mostly holes. The next view fills it; until then
+    /// a start goes by the snapshot and the log.
     fn give_back(&mut self) {
         let bytes = self.bytes.load(Ordering::Relaxed);
         if self.engine.is_some() && is_mostly_holes(bytes, self.holds) {

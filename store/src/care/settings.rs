@@ -125,8 +125,8 @@ pub struct Settings {
     /// etcd's `--snapshot-count`: at most so many entries are applied between two snapshots. 0
     /// leaves it to the store, which weighs entries and bytes against the size of the state.
     pub snapshot_count: u64,
-    /// etcd's `--snapshot-catchup-entries`: a member with others keeps up to so many entries behind its
-    /// last snapshot, for those that were away for a short while.
+    /// etcd's `--snapshot-catchup-entries`: a member with others keeps up to so many entries behind
+    /// its last snapshot, for those that were away for a short while.
     pub snapshot_catchup_entries: u64,
     /// Requests that take longer are logged.
     pub warning_apply_duration: Duration,

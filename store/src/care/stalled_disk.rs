@@ -4,8 +4,8 @@
 //! electing one that can. So when one write of the log takes too long, leadership is given to the
 //! voter that lacks least, and until the disk answers again this member stands for no election.
 //!
-//! A member that is alone has nobody to give it to and is not watched; nor is one at rest woken: the
-//! others' heartbeats wake it more often anyway.
+//! A member that is alone has nobody to give it to and is not watched; nor is one at rest woken:
+//! the others' heartbeats wake it more often anyway.
 
 use std::sync::Arc;
 use std::time::Duration;

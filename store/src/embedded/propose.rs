@@ -135,8 +135,8 @@ impl Embedded {
             };
             let Leadership { leader: Some(leader), term, leads } = led else { continue };
             if *self.published.applied_term().borrow() > term {
-                // News of a leader that another has followed. Asking it would come to nothing, at once
-                // and again.
+                // News of a leader that another has followed. Asking it would come to nothing, at
+                // once and again.
                 tokio::select! {
                     () = tokio::time::sleep(REFUSED_PAUSE) => continue,
                     () = self.stop.cancelled() => return Err(Error::Stopped),

@@ -198,7 +198,8 @@ impl Embedded {
         });
     }
 
-    /// Waits until this member is in the membership that it has applied, or for the request timeout.
+    /// Waits until this member is in the membership that it has applied, or for the request
+    /// timeout.
     async fn catch_up(&self) {
         let me = self.published.identity.member_id;
         let mut leadership = self.leadership.subscribe();

@@ -1,4 +1,5 @@
-//! Input made to do harm, for what members say to each other: what must hold whatever the bytes are.
+//! Input made to do harm, for what members say to each other: what must hold whatever the bytes
+//! are.
 
 use futures::stream;
 use openraft::EntryPayload;

@@ -23,8 +23,9 @@ use crate::reply::Reply;
 use crate::snapshot::{self, Home, Image};
 use crate::work;
 
-/// A snapshot is due when this many entries, or as many as the last one held if those are more, were
-/// applied since. So they cost no more than the log does, also while nothing is compacted. They stay in memory until then.
+/// A snapshot is due when this many entries, or as many as the last one held if those are more,
+/// were applied since. So they cost no more than the log does, also while nothing is compacted.
+/// They stay in memory until then.
 const SNAPSHOT_ENTRIES: u64 = 20_000;
 
 /// A snapshot is due when entries of this many bytes, or as many as the last one had if those are

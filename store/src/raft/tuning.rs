@@ -8,11 +8,11 @@
 //!  last sign ──── lease: 3/4 T ────►├──── drawn: 3/8 T to 3/4 T ────► pre-vote, vote, first entry
 //! ```
 //!
-//! That makes 9/8 T to 3/2 T, where etcd draws from T to 2 T: a stall that etcd forgives is forgiven
-//! here, and writes go on within 2 T. A leader that no quorum answered for its lease takes no
-//! writes until one does. Rejected: to draw from T to
-//! 2 T, which makes the lease 2 T and a fail-over 3 T to 4 T; to draw from much less than T/2, which
-//! is also how long a member that is asked for its vote may take to sync it.
+//! That makes 9/8 T to 3/2 T, where etcd draws from T to 2 T: a stall that etcd forgives is
+//! forgiven here, and writes go on within 2 T. A leader that no quorum answered for its lease takes
+//! no writes until one does. Rejected: to draw from T to 2 T, which makes the lease 2 T and a
+//! fail-over 3 T to 4 T; to draw from much less than T/2, which is also how long a member that is
+//! asked for its vote may take to sync it.
 //!
 //! Those who see that their leader's process has ended wait for neither:
 //! [`succession`](crate::embedded).
@@ -54,8 +54,9 @@ pub fn config(cluster_name: &str, cluster: &Cluster) -> Config {
         // The lease, and the longest time drawn after it.
         quorum_loss_probe_interval: Some(millis(longest_election_timeout(cluster))),
         enable_pre_vote: Some(cluster.pre_vote),
-        // A leader sends entries before its own disk has them, and the others alone may commit them. If it
-        // came back as the leader of the same term, it would give their places to other entries.
+        // A leader sends entries before its own disk has them, and the others alone may commit
+        // them. If it came back as the leader of the same term, it would give their places to other
+        // entries.
         enable_leader_restore: Some(planted!(LeaderRestored)),
         enable_tick: false,
         enable_heartbeat: false,

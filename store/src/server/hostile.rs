@@ -121,7 +121,8 @@ pub(crate) fn commands(data: &[u8]) {
     drop(machine().apply(1, envelope.command));
 }
 
-/// Takes the first byte for the size of the chunks in which the others arrive, as the body of a call.
+/// Takes the first byte for the size of the chunks in which the others arrive, as the body of a
+/// call.
 pub(crate) fn frames(data: &[u8]) {
     let Some((size, body)) = data.split_first() else { return };
     let chunks = body.chunks(usize::from(*size).max(1));

@@ -2,9 +2,9 @@
 //! for it, gRPC and HTTP/1 and HTTP/2 (h2c by prior knowledge) told apart by their first bytes.
 //!
 //! What a peer can hold without paying for it is bounded: handshakes under way, connections, the
-//! time until HTTP/2's preface and until the head of an HTTP/1 request is there, the answers that it
-//! does not take ([`Unsent`]). HTTP/2 connections
-//! are pinged as etcd pings them, so that half-open ones go away.
+//! time until HTTP/2's preface and until the head of an HTTP/1 request is there, the answers that
+//! it does not take ([`Unsent`]). HTTP/2 connections are pinged as etcd pings them, so that
+//! half-open ones go away.
 //!
 //! TLS configurations are asked for anew at each handshake: files may change under a running
 //! server. Rejected: a watcher of files that swaps the configuration, for it wakes an idle process

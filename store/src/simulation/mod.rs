@@ -1,5 +1,5 @@
-//! What a simulation needs of the store, and the product does not: a member over any network, its Raft
-//! state laid open, news of every entry it applies, and deliberate bugs to find.
+//! What a simulation needs of the store, and the product does not: a member over any network, its
+//! Raft state laid open, news of every entry it applies, and deliberate bugs to find.
 //!
 //! Compiled with the feature `simulation` alone.
 

@@ -1,4 +1,5 @@
-//! Input made to do harm, for snapshot files of both formats: what must hold whatever the bytes are.
+//! Input made to do harm, for snapshot files of both formats: what must hold whatever the bytes
+//! are.
 
 use std::fs::File;
 use std::io::Write;
@@ -60,7 +61,8 @@ pub(crate) fn own(data: &[u8]) {
     }
 }
 
-/// Takes `data` for what the frames hold, and reads the file that they make with all their checksums.
+/// Takes `data` for what the frames hold, and reads the file that they make with all their
+/// checksums.
 pub(crate) fn items(data: &[u8]) {
     let mut file = MAGIC.to_vec();
     file.extend(FORMAT.to_le_bytes());

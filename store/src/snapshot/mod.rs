@@ -1,13 +1,13 @@
 //! Snapshots: the whole state in one checksummed file.
 //!
 //! Two formats. etcd's database file ([`SnapshotFormat::Etcd`], see [`etcd`]) is how data moves in
-//! and out: what a client of etcd's gets from `snapshot save`, and what `restore` takes. The store's
-//! own ([`SnapshotFormat::Coracle`]) is described here. Both are made from a state and read into
-//! one; nothing works on the files themselves.
+//! and out: what a client of etcd's gets from `snapshot save`, and what `restore` takes. The
+//! store's own ([`SnapshotFormat::Coracle`]) is described here. Both are made from a state and read
+//! into one; nothing works on the files themselves.
 //!
 //! The same own format is the member's own durable snapshot (what the WAL is purged up to), what
-//! goes to a member that lags, and what a client may ask for. Values are written once each: the state at the
-//! compact revision, then the changes since (see [`crate::mvcc::Rebuild`]).
+//! goes to a member that lags, and what a client may ask for. Values are written once each: the
+//! state at the compact revision, then the changes since (see [`crate::mvcc::Rebuild`]).
 //!
 //! ```text
 //!   magic, format               16 bytes
@@ -17,8 +17,8 @@
 //!   sha256 of all the above     32 bytes; so size % 512 == 32, as stock etcdctl demands
 //! ```
 //!
-//! Ordering of files: write, fsync, rename, fsync the directory, and only then does Raft hear of the
-//! snapshot and purge its log.
+//! Ordering of files: write, fsync, rename, fsync the directory, and only then does Raft hear of
+//! the snapshot and purge its log.
 
 mod any;
 mod bootstrap;

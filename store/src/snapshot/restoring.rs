@@ -8,8 +8,8 @@
 //!
 //! A restore that is cut off, by SIGKILL or by a power loss, leaves a directory that no member
 //! starts in, and that the next restore takes over. Rejected: a sibling that is renamed to the data
-//! directory, which cannot be done where that is a mount, and after which a member whose restore was
-//! cut off would start as a new and empty one.
+//! directory, which cannot be done where that is a mount, and after which a member whose restore
+//! was cut off would start as a new and empty one.
 
 use std::fs::File;
 use std::io;

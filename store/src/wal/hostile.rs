@@ -28,8 +28,8 @@ pub(crate) fn segment(data: &[u8]) {
     }
 }
 
-/// Takes `data` for kinds, lengths and bodies of records, gives them the checksums that they need to
-/// get past the first look, and reads the segment that they make.
+/// Takes `data` for kinds, lengths and bodies of records, gives them the checksums that they need
+/// to get past the first look, and reads the segment that they make.
 pub(crate) fn records(mut data: &[u8]) {
     let mut bytes = segment::Header { sequence: 1, salt: SALT }.encode();
     while let Some((head, rest)) = data.split_first_chunk::<RECORD_HEAD>() {

@@ -1,14 +1,14 @@
 //! How far the log is known to be synced, told from outside the log.
 //!
-//! From within, a torn tail and damage to the last group look alike: the group ends early and nothing
-//! follows it. So after each sync, and before anyone hears of it, the writer notes in a small file
-//! beside the log where the synced records end. A log that ends before its mark has lost what was
-//! acknowledged, and is refused.
+//! From within, a torn tail and damage to the last group look alike: the group ends early and
+//! nothing follows it. So after each sync, and before anyone hears of it, the writer notes in a
+//! small file beside the log where the synced records end. A log that ends before its mark has lost
+//! what was acknowledged, and is refused.
 //!
 //! The mark itself is not synced with each group. It needs no sync to be true: it is written once
-//! what it claims is on disk, so a mark that a power loss has thrown back only claims less. It reaches
-//! the disk when the system writes it out, and at the latest when the log is closed. What it does not
-//! cover is told in [adr/0011](../../../docs/adr/0011-what-was-synced-is-marked.md).
+//! what it claims is on disk, so a mark that a power loss has thrown back only claims less. It
+//! reaches the disk when the system writes it out, and at the latest when the log is closed. What
+//! it does not cover is told in [adr/0011](../../../docs/adr/0011-what-was-synced-is-marked.md).
 //!
 //! ```text
 //!   slot 0 at 0, slot 1 at 512; written in turn, so that a torn write leaves the mark before it

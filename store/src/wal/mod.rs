@@ -12,10 +12,10 @@
 //!
 //! Files: `wal/<sequence>.wal`, preallocated, with zeros written ahead of the records. Each record
 //! carries a checksum of its header and one of its body, both salted with the segment's own random
-//! number and the record's offset, so that a left-over byte never validates, and the offset at which
-//! its group began. A segment tells the random number of the one before, so that files of two logs do
-//! not mix. Beside the log a small [`mark`] tells how far it is synced. These tell a torn write from
-//! damage: see [`recovery`].
+//! number and the record's offset, so that a left-over byte never validates, and the offset at
+//! which its group began. A segment tells the random number of the one before, so that files of two
+//! logs do not mix. Beside the log a small [`mark`] tells how far it is synced. These tell a torn
+//! write from damage: see [`recovery`].
 //!
 //! Rejected: raft-engine (72 crates), a log on sled (a tenth of the speed), growing files (a
 //! journal commit with each sync).

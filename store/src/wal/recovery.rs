@@ -5,8 +5,8 @@
 //! first damaged record. Damage anywhere else is refused, since what follows it was acknowledged:
 //! - in a segment that has a successor, because a successor is only begun once its predecessor is
 //!   synced to its seal;
-//! - in the last segment, when a later record belongs to a group that began after the damage, because
-//!   a group is only written once the one before it is synced;
+//! - in the last segment, when a later record belongs to a group that began after the damage,
+//!   because a group is only written once the one before it is synced;
 //! - anywhere before the [mark](super::mark), because that is only set once what is before it is
 //!   synced. This is what finds damage to the last group, and a log that ends early or is gone.
 //!
@@ -201,8 +201,8 @@ fn find_unfinished(dir: &Path, sequence: u64) -> Result<Option<PathBuf>, WalErro
     Ok(last_nonzero(&records).is_none().then_some(path))
 }
 
-/// Opens the last segment for writing. A torn tail is overwritten with zeros, so that no record of it
-/// can ever be taken for a later one.
+/// Opens the last segment for writing. A torn tail is overwritten with zeros, so that no record of
+/// it can ever be taken for a later one.
 fn reopen(segment: &Segment, end: &End, options: &Options) -> Result<Box<dyn DiskFile>, WalError> {
     let file = options.disk.open(&segment.path).map_err(io_error("open", &segment.path))?;
     if end.torn_bytes > 0 {
@@ -265,8 +265,8 @@ impl Segment {
         WalError::Corrupt { path: self.path.clone(), offset, reason: reason.into() }
     }
 
-    /// Feeds the records to `replay` up to the seal, the end, or a torn tail. `previous` is the salt of
-    /// the segment before, where that is still there.
+    /// Feeds the records to `replay` up to the seal, the end, or a torn tail. `previous` is the
+    /// salt of the segment before, where that is still there.
     pub(super) fn replay(
         &self,
         previous: Option<u64>,

@@ -318,8 +318,8 @@ async fn a_failed_sync_is_final() {
     wal.stop().await;
 }
 
-/// A process that is killed may leave records that were written and never synced. Whoever reads them
-/// acts on them, so they must be on disk first.
+/// A process that is killed may leave records that were written and never synced. Whoever reads
+/// them acts on them, so they must be on disk first.
 #[tokio::test]
 async fn what_was_read_is_synced_before_it_is_used() {
     let dir = LogDir::new();

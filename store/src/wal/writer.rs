@@ -433,9 +433,9 @@ impl Writer {
         self.write_buffer()
     }
 
-    /// Removes the oldest segments as long as all their entries are purged. Each is gone for good before
-    /// the next goes: if a crash could bring back one without the one behind it, the log would have a
-    /// hole.
+    /// Removes the oldest segments as long as all their entries are purged. Each is gone for good
+    /// before the next goes: if a crash could bring back one without the one behind it, the log
+    /// would have a hole.
     fn remove_purged(&mut self) {
         let Some(purged) = self.checkpoint.purged.as_ref().map(|purged| purged.index) else {
             return;

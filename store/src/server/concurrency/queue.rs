@@ -40,9 +40,9 @@ impl Desk<'_> {
         self.access.txn(self.caller, txn).await
     }
 
-    /// Takes a place in the queue with [`enqueue`]. A caller that goes away while the store is at it
-    /// does not keep the place: nobody would come to give it up, and all behind it would wait for
-    /// its lease to end.
+    /// Takes a place in the queue with [`enqueue`]. A caller that goes away while the store is at
+    /// it does not keep the place: nobody would come to give it up, and all behind it would wait
+    /// for its lease to end.
     pub(super) async fn take_place(self, key: &Bytes, txn: Txn) -> Result<TxnResponse, Status> {
         let (sender, answer) = oneshot::channel();
         let give_up =

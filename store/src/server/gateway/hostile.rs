@@ -6,8 +6,8 @@ use super::emit::emit;
 use super::parse::parse;
 use super::scan::{Scan, scan};
 
-/// Takes the first byte for a method, and the others for the bodies that a client sends it one after
-/// another.
+/// Takes the first byte for a method, and the others for the bodies that a client sends it one
+/// after another.
 pub(crate) fn bodies(data: &[u8]) {
     let Some((method, mut body)) = data.split_first() else { return };
     let method = &METHODS[usize::from(*method) % METHODS.len()];

@@ -17,10 +17,10 @@ pub(in crate::snapshot) struct KeyHash {
     pub(in crate::snapshot) latest: i64,
 }
 
-/// Hashes what etcd does of the records up to `revision` (0 or less: all). Of those that a compaction
-/// has passed these are the ones that a compaction at `revision` would leave: each key's last, unless
-/// it is a tombstone; or all, if that leaves nothing. The file is read twice, because which record is
-/// a key's last is known at the end; what is kept in between is one number per key.
+/// Hashes what etcd does of the records up to `revision` (0 or less: all). Of those that a
+/// compaction has passed these are the ones that a compaction at `revision` would leave: each key's
+/// last, unless it is a tombstone; or all, if that leaves nothing. The file is read twice, because
+/// which record is a key's last is known at the end; what is kept in between is one number per key.
 pub(in crate::snapshot) fn hash_kv(
     source: &dyn Source,
     revision: i64,
