@@ -52,6 +52,7 @@ impl Bench {
             .current_dir(self.volume())
             // What this test says may go to a file on the same disk, which is not to be watched.
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .env("LD_PRELOAD", self.library.path())
             .env("CHAOS_VOLUME", self.volume())
             .env("CHAOS_JOURNAL", self.journal())
