@@ -12,8 +12,13 @@ const SEEDS_FOR_A_BUG: &str = "400";
 
 /// Where to begin with bugs that the first seeds do not show. Others would be found as well from 1
 /// on, and take longer.
-const SHOWN_BY: [(&str, &str); 3] =
-    [("acknowledge-before-sync", "21"), ("leader-restored", "58"), ("cache-believed", "16")];
+const SHOWN_BY: [(&str, &str); 5] = [
+    ("acknowledge-before-sync", "21"),
+    ("leader-restored", "58"),
+    ("cache-believed", "16"),
+    ("segments-removed-together", "14"),
+    ("stale-leader-read", "20"),
+];
 
 fn simulate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_robustness"))
