@@ -54,7 +54,8 @@ pub fn lacks(members: &[Member]) -> Option<String> {
 pub async fn probe(desk: Desk, members: Vec<(String, String)>, served: Arc<AtomicBool>) {
     let mut number = 0;
     for (name, url) in members {
-        loop {
+        // One whose removal was under way when the storm ended need not serve.
+        while desk.has(&name) {
             number += 1;
             let put =
                 Put { key: "probe".into(), value: format!("probe{number}"), ..Put::default() };
@@ -76,7 +77,7 @@ pub async fn probe(desk: Desk, members: Vec<(String, String)>, served: Arc<Atomi
 pub async fn close(desk: Desk, members: Vec<(String, String)>, closed: Arc<AtomicBool>) {
     let mut last = 0;
     for (name, url) in &members {
-        loop {
+        while desk.has(name) {
             let all = "\0".to_owned();
             let range = Range { key: all.clone(), end: Some(all), ..Range::default() };
             let request = Request::Range(range);
@@ -95,7 +96,7 @@ pub async fn close(desk: Desk, members: Vec<(String, String)>, closed: Arc<Atomi
         }
     }
     let range = KeyRange::prefix("");
-    for (name, url) in &members {
+    for (name, url) in members.iter().filter(|(name, _)| desk.has(name)) {
         follow_to(&desk, CLOSER, (name, url), &range, last).await;
     }
     closed.store(true, Ordering::SeqCst);

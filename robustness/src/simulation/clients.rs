@@ -28,6 +28,12 @@ impl Desk {
         self.closing.load(Ordering::SeqCst)
     }
 
+    /// Whether the member has not been removed.
+    pub fn has(&self, name: &str) -> bool {
+        let members = self.members.lock().expect("no code panics while it holds the members");
+        members.iter().any(|(member, _)| member == name)
+    }
+
     /// One of the members, running or not.
     pub fn some_member(&self, chance: &mut Chance) -> (String, String) {
         let members = self.members.lock().expect("no code panics while it holds the members");
