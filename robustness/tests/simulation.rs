@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 /// Seeds that are run in a test, which an unoptimized build takes its time for. `.ci/run` runs
-/// thousands.
+/// more.
 const SEEDS: &str = "10";
 const SEEDS_RUN_TWICE: &str = "2";
 /// Seeds within which each bug must be found.
