@@ -1,12 +1,13 @@
 //! Certificate revocation lists (RFC 5280, section 5), version 2.
 
 use time::OffsetDateTime;
-use yasna::{DERWriter, Tag, construct_der};
+use yasna::{DERWriter, construct_der};
 
 use super::error::Error;
 use super::identifier::{ObjectIdentifier, oid};
 use super::issuer::Issuer;
 use super::moment;
+use super::names::context;
 use super::reason::Reason;
 use super::serial::Serial;
 
@@ -47,7 +48,7 @@ impl RevocationList {
         writer.write_sequence(|writer| {
             writer.next().write_u8(1); // Version 2.
             issuer.key().signature_algorithm().write(writer.next());
-            writer.next().write_der(issuer.certificate().subject_der());
+            issuer.certificate().subject().write(writer.next());
             moment::write(writer.next(), self.this_update);
             moment::write(writer.next(), self.next_update);
             // An empty SEQUENCE is forbidden here.
@@ -56,9 +57,9 @@ impl RevocationList {
                     self.revoked.iter().for_each(|revoked| revoked.write(writer.next()));
                 });
             }
-            writer.next().write_tagged(Tag::context(0), |writer| {
+            writer.next().write_tagged(context(0), |writer| {
                 writer.write_sequence(|writer| {
-                    if let Some(identifier) = issuer.certificate().subject_key_identifier() {
+                    if let Some(identifier) = issuer.certificate().subject_key_id() {
                         let value = key_identifier(identifier);
                         write_extension(writer.next(), &oid::authority_key_identifier(), &value);
                     }
@@ -97,7 +98,7 @@ fn key_identifier(identifier: &[u8]) -> Vec<u8> {
         writer.write_sequence(|writer| {
             writer
                 .next()
-                .write_tagged_implicit(Tag::context(0), |writer| writer.write_bytes(identifier));
+                .write_tagged_implicit(context(0), |writer| writer.write_bytes(identifier));
         });
     })
 }
@@ -114,7 +115,7 @@ pub(super) fn write_extension(writer: DERWriter<'_>, id: &ObjectIdentifier, valu
 mod tests {
     use super::*;
     use crate::x509::{KeyAlgorithm, test_issuer};
-    use x509_parser::prelude::*;
+    use x509_parser::prelude::{FromDer, X509Certificate};
     use x509_parser::revocation_list::CertificateRevocationList;
 
     fn at(seconds: i64) -> OffsetDateTime {

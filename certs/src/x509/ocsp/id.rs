@@ -65,8 +65,8 @@ impl CertificateId {
     pub fn new(hash: Hash, issuer: &Certificate, serial: Serial) -> Self {
         Self {
             hash,
-            issuer_name_hash: hash.of(issuer.subject_der()),
-            issuer_key_hash: hash.of(issuer.public_key_bits()),
+            issuer_name_hash: hash.of(&issuer.subject().to_der()),
+            issuer_key_hash: hash.of(&issuer.public_key_bits()),
             serial,
         }
     }

@@ -1,10 +1,11 @@
 //! What a client asks.
 
-use yasna::{ASN1Result, BERReader, BERReaderSeq, Tag, construct_der, parse_der};
+use yasna::{ASN1Result, BERReader, BERReaderSeq, construct_der, parse_der};
 
 use super::{CertificateId, OcspError};
 use crate::x509::crl::write_extension;
 use crate::x509::identifier::{ObjectIdentifier, oid};
+use crate::x509::names::context;
 
 /// Certificates that one request may ask for. Clients ask for one, or for a chain.
 const MAX_CERTIFICATES: usize = 32;
@@ -61,7 +62,7 @@ impl OcspRequest {
                         }
                     });
                     if let Some(nonce) = &self.nonce {
-                        writer.next().write_tagged(Tag::context(2), |writer| {
+                        writer.next().write_tagged(context(2), |writer| {
                             writer.write_sequence(|writer| {
                                 let nonce = construct_der(|writer| writer.write_bytes(nonce));
                                 write_extension(writer.next(), &oid::ocsp_nonce(), &nonce);
@@ -89,7 +90,7 @@ fn read_request(reader: BERReader<'_, '_>) -> ASN1Result<Raw> {
                 Ok(())
             })?;
             let nonce = reader.read_optional(|reader| {
-                reader.read_tagged(Tag::context(2), |reader| read_extension(reader))
+                reader.read_tagged(context(2), |reader| read_extension(reader))
             })?;
             Ok(Raw { ids, nonce: nonce.flatten() })
         })?;
@@ -99,8 +100,7 @@ fn read_request(reader: BERReader<'_, '_>) -> ASN1Result<Raw> {
 }
 
 fn skip(reader: &mut BERReaderSeq<'_, '_>, tag: u64) -> ASN1Result<()> {
-    reader
-        .read_optional(|reader| reader.read_tagged(Tag::context(tag), |reader| reader.read_der()))?;
+    reader.read_optional(|reader| reader.read_tagged(context(tag), |reader| reader.read_der()))?;
     Ok(())
 }
 

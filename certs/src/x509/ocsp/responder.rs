@@ -1,7 +1,7 @@
 //! Signing answers, as the authority or as one that it delegated to.
 
 use time::OffsetDateTime;
-use yasna::{DERWriter, Tag, construct_der};
+use yasna::{DERWriter, construct_der};
 
 use super::{CertificateId, OcspError};
 use crate::x509::certificate::Certificate;
@@ -9,7 +9,9 @@ use crate::x509::crl::write_extension;
 use crate::x509::identifier::oid;
 use crate::x509::key::PrivateKey;
 use crate::x509::moment;
+use crate::x509::names::context;
 use crate::x509::reason::Reason;
+use crate::x509::usage::ExtendedKeyUsage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateStatus {
@@ -47,12 +49,12 @@ impl Responder {
             return Err(OcspError::Responder("the responder's key does not fit its certificate"));
         }
         if certificate.der() != issuer.der() {
-            if !certificate.is_signed_by(&issuer) {
+            if certificate.verify_issued_by(&issuer).is_err() {
                 return Err(OcspError::Responder(
                     "the responder's certificate is not signed by the issuer",
                 ));
             }
-            if !certificate.allows_ocsp_signing() {
+            if !certificate.extended_key_usages().contains(&ExtendedKeyUsage::OcspSigning) {
                 return Err(OcspError::Responder(
                     "the responder's certificate lacks the usage \"ocsp signing\"",
                 ));
@@ -80,7 +82,7 @@ impl Responder {
                 self.key.signature_algorithm().write(writer.next());
                 writer.next().write_bitvec_bytes(&signature, signature.len() * 8);
                 if self.certificate.der() != self.issuer.der() {
-                    writer.next().write_tagged(Tag::context(0), |writer| {
+                    writer.next().write_tagged(context(0), |writer| {
                         writer.write_sequence(|writer| {
                             writer.next().write_der(self.certificate.der());
                         });
@@ -91,7 +93,7 @@ impl Responder {
         Ok(construct_der(|writer| {
             writer.write_sequence(|writer| {
                 writer.next().write_enum(0); // Successful.
-                writer.next().write_tagged(Tag::context(0), |writer| {
+                writer.next().write_tagged(context(0), |writer| {
                     writer.write_sequence(|writer| {
                         oid::ocsp_basic().write(writer.next());
                         writer.next().write_bytes(&basic);
@@ -110,8 +112,8 @@ impl Responder {
     ) {
         writer.write_sequence(|writer| {
             // The responder by its name.
-            writer.next().write_tagged(Tag::context(1), |writer| {
-                writer.write_der(self.certificate.subject_der());
+            writer.next().write_tagged(context(1), |writer| {
+                self.certificate.subject().write(writer);
             });
             moment::write_generalized(writer.next(), produced_at);
             writer.next().write_sequence(|writer| {
@@ -119,7 +121,7 @@ impl Responder {
             });
             if let Some(nonce) = nonce {
                 let nonce = construct_der(|writer| writer.write_bytes(nonce));
-                writer.next().write_tagged(Tag::context(1), |writer| {
+                writer.next().write_tagged(context(1), |writer| {
                     writer.write_sequence(|writer| {
                         write_extension(writer.next(), &oid::ocsp_nonce(), &nonce);
                     });
@@ -135,7 +137,7 @@ impl Answer {
             self.id.write(writer.next());
             self.status.write(writer.next());
             moment::write_generalized(writer.next(), self.this_update);
-            writer.next().write_tagged(Tag::context(0), |writer| {
+            writer.next().write_tagged(context(0), |writer| {
                 moment::write_generalized(writer, self.next_update);
             });
         });
@@ -145,18 +147,21 @@ impl Answer {
 impl CertificateStatus {
     fn write(self, writer: DERWriter<'_>) {
         match self {
-            Self::Good => writer.write_tagged_implicit(Tag::context(0), DERWriter::write_null),
-            Self::Unknown => writer.write_tagged_implicit(Tag::context(2), DERWriter::write_null),
+            Self::Good => write_mark(writer, 0),
+            Self::Unknown => write_mark(writer, 2),
             Self::Revoked { at, reason } => {
-                writer.write_tagged_implicit(Tag::context(1), |writer| {
+                writer.write_tagged_implicit(context(1), |writer| {
                     writer.write_sequence(|writer| {
                         moment::write_generalized(writer.next(), at);
-                        writer
-                            .next()
-                            .write_tagged(Tag::context(0), |writer| reason.write(writer));
+                        writer.next().write_tagged(context(0), |writer| reason.write(writer));
                     });
                 });
             }
         }
     }
+}
+
+/// NULL under a tag: the tag says it all.
+fn write_mark(writer: DERWriter<'_>, tag: u64) {
+    writer.write_tagged_implicit(context(tag), |writer| writer.write_null());
 }

@@ -1,10 +1,11 @@
 //! Answers as bytes: refusals, which nobody signs, and what a signed answer says.
 
 use time::OffsetDateTime;
-use yasna::{ASN1Result, BERReader, Tag, construct_der, parse_der};
+use yasna::{ASN1Result, BERReader, construct_der, parse_der};
 
 use super::{CertificateId, OcspError};
 use crate::x509::identifier::{ObjectIdentifier, oid};
+use crate::x509::names::context;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ fn read_response(reader: BERReader<'_, '_>) -> ASN1Result<Option<Vec<u8>>> {
     reader.read_sequence(|reader| {
         let status = reader.next().read_enum()?;
         let bytes = reader.read_optional(|reader| {
-            reader.read_tagged(Tag::context(0), |reader| {
+            reader.read_tagged(context(0), |reader| {
                 reader.read_sequence(|reader| {
                     let kind = reader.next().read_oid()?;
                     let bytes = reader.next().read_bytes()?;
@@ -71,7 +72,7 @@ fn read_basic(reader: BERReader<'_, '_>) -> ASN1Result<Option<Single>> {
     reader.read_sequence(|reader| {
         let single = reader.next().read_sequence(|reader| {
             reader.read_optional(|reader| {
-                reader.read_tagged(Tag::context(0), |reader| reader.read_der())
+                reader.read_tagged(context(0), |reader| reader.read_der())
             })?;
             reader.next().read_der()?; // Who signed.
             reader.next().read_generalized_time()?; // When.
@@ -82,7 +83,7 @@ fn read_basic(reader: BERReader<'_, '_>) -> ASN1Result<Option<Single>> {
                 Ok(())
             })?;
             reader.read_optional(|reader| {
-                reader.read_tagged(Tag::context(1), |reader| reader.read_der())
+                reader.read_tagged(context(1), |reader| reader.read_der())
             })?;
             Ok(first)
         })?;
@@ -99,11 +100,10 @@ fn read_single(reader: BERReader<'_, '_>) -> ASN1Result<Single> {
         reader.next().read_der()?; // The status.
         reader.next().read_generalized_time()?;
         let until = reader.read_optional(|reader| {
-            reader.read_tagged(Tag::context(0), |reader| reader.read_generalized_time())
+            reader.read_tagged(context(0), |reader| reader.read_generalized_time())
         })?;
-        reader.read_optional(|reader| {
-            reader.read_tagged(Tag::context(1), |reader| reader.read_der())
-        })?;
+        reader
+            .read_optional(|reader| reader.read_tagged(context(1), |reader| reader.read_der()))?;
         Ok((id, until.map(|until| *until.datetime())))
     })
 }

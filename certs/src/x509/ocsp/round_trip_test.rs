@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::*;
-use crate::x509::{KeyAlgorithm, Serial, test_issuer};
+use crate::x509::{KeyAlgorithm, PrivateKey, Serial, test_issuer};
 
 fn id(serial: &str, hash: Hash) -> (CertificateId, crate::x509::Issuer) {
     let issuer = test_issuer(KeyAlgorithm::EcdsaP256);
@@ -47,9 +47,10 @@ fn requests_that_are_refused() {
 fn answers_tell_of_whom_and_until_when() {
     let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
     let (id, issuer) = id("77", Hash::Sha1);
-    let (certificate, key) = issuer.into_parts();
-    let responder =
-        Responder::new(certificate.clone(), certificate, key).expect("the issuer may answer");
+    let key = PrivateKey::from_pem(&issuer.key().to_pem().expect("written")).expect("read");
+    let certificate = issuer.certificate();
+    let responder = Responder::new(certificate.clone(), certificate.clone(), key)
+        .expect("the issuer may answer");
     for status in [
         CertificateStatus::Good,
         CertificateStatus::Unknown,
