@@ -54,7 +54,7 @@ impl Source {
                 });
             match read {
                 Ok((serial, der)) => _ = prepared.insert(serial, der),
-                Err(error) => tracing::error!(
+                Err(error) => crate::log::error!(
                     "{}: answer {} is skipped: {error}",
                     path.display(),
                     position + 1
@@ -64,7 +64,7 @@ impl Source {
         if prepared.is_empty() {
             return Err(SourceError::Empty { path: path.to_owned() });
         }
-        tracing::info!("Read {} OCSP responses", prepared.len());
+        crate::log::info!("Read {} OCSP responses", prepared.len());
         Ok(Self::Prepared(prepared))
     }
 
@@ -98,7 +98,7 @@ async fn kept(database: &dyn Database, id: &CertificateId) -> Result<Vec<u8>, Re
 }
 
 fn unwell(error: &DatabaseError) -> Refusal {
-    tracing::error!("{error}");
+    crate::log::error!("{error}");
     Refusal::InternalError
 }
 
@@ -118,7 +118,7 @@ impl Live {
             answers.push(Answer { id: id.clone(), status, this_update: now, next_update });
         }
         self.responder.sign(&answers, request.nonce.as_deref(), now).map_err(|error| {
-            tracing::error!("{error}");
+            crate::log::error!("{error}");
             Refusal::InternalError
         })
     }

@@ -121,7 +121,7 @@ impl Remote {
                 Err(error) => last = Some(error),
             }
             if let Some(error) = &last {
-                tracing::debug!("{error}");
+                crate::log::debug!("{error}");
             }
         }
         Err(last.expect("a list of addresses has at least one"))

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -22,6 +23,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+
+use crate::failure::Usage;
+use crate::flag::{Flags, catalog};
+use crate::log;
 
 /// Time in which a client must have finished its handshake, and sent the head of a request.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
@@ -66,7 +71,7 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
+                log::warning!("cannot accept a connection: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -113,9 +118,9 @@ impl Connection {
         let stream = match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return tracing::info!("{} - TLS handshake failed: {error}", self.peer);
+                return log::info!("{} - TLS handshake failed: {error}", self.peer);
             }
-            Err(_) => return tracing::info!("{} - TLS handshake took too long", self.peer),
+            Err(_) => return log::info!("{} - TLS handshake took too long", self.peer),
         };
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let name = ClientName(shown.and_then(certs::common_name));
@@ -135,13 +140,13 @@ impl Connection {
         });
         let connection = server.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection.into_owned()).await {
-            tracing::debug!("{peer} - {error}");
+            log::debug!("{peer} - {error}");
         }
     }
 }
 
 /// Ends at SIGTERM or SIGINT.
-pub async fn until_signal() -> std::io::Result<()> {
+async fn until_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -149,5 +154,33 @@ pub async fn until_signal() -> std::io::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    Ok(())
+}
+
+/// Listens where `-address` and `-port` say, and says where that is.
+pub async fn bind(flags: &Flags) -> anyhow::Result<TcpListener> {
+    let host = flags.text(catalog::ADDRESS).unwrap_or("127.0.0.1");
+    let port = flags.number(catalog::PORT).unwrap_or_default();
+    let port = u16::try_from(port)
+        .map_err(|_| Usage::error(format!("-port {port}: a port is 0 to 65535")))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    TcpListener::bind((host, port))
+        .await
+        .with_context(|| format!("cannot listen on -address {host}, -port {port}"))
+}
+
+/// Runs `serving` and, at the first SIGTERM or SIGINT, has it end in order.
+pub async fn until_signalled(
+    serving: impl Future<Output = ()>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        signalled = until_signal() => signalled?,
+    }
+    log::info!("stopping: requests under way are finished");
+    stop.cancel();
+    serving.await;
     Ok(())
 }

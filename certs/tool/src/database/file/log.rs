@@ -133,7 +133,7 @@ impl Log {
     }
 
     fn cut_off(&mut self, bytes: usize) -> Result<(), DatabaseError> {
-        tracing::warn!(
+        crate::log::warning!(
             "{}: {bytes} bytes at its end, which were never acknowledged, are cut off",
             self.path.display()
         );

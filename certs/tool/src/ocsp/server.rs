@@ -46,15 +46,15 @@ async fn answer(
     let request = match OcspRequest::from_der(&request) {
         Ok(request) => request,
         Err(error) => {
-            tracing::debug!("a request is refused: {error}");
+            crate::log::debug!("a request is refused: {error}");
             return respond(StatusCode::BAD_REQUEST, Refusal::Malformed.to_der());
         }
     };
     let answer = source.answer(&request, OffsetDateTime::now_utc()).await;
     let serials = request.ids.iter().map(|id| id.serial.to_string()).collect::<Vec<_>>().join(",");
     match &answer {
-        Ok(_) => tracing::info!("OCSP request for {serials} answered"),
-        Err(refusal) => tracing::info!("OCSP request for {serials} refused: {refusal:?}"),
+        Ok(_) => crate::log::info!("OCSP request for {serials} answered"),
+        Err(refusal) => crate::log::info!("OCSP request for {serials} refused: {refusal:?}"),
     }
     respond(StatusCode::OK, answer.unwrap_or_else(Refusal::to_der))
 }
