@@ -5,9 +5,7 @@ use std::future::Future;
 use anyhow::Context;
 
 /// In this thread: for commands that wait for one thing.
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
+pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     run(tokio::runtime::Builder::new_current_thread(), future)
 }
 

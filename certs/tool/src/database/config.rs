@@ -52,8 +52,7 @@ impl DatabaseConfig {
     pub fn read(path: &Path) -> Result<Self, DatabaseError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| DatabaseError::ReadConfig { path: path.to_owned(), source })?;
-        Self::parse(&text)
-            .map_err(|reason| DatabaseError::Config { path: path.to_owned(), reason })
+        Self::parse(&text).map_err(|reason| DatabaseError::Config { path: path.to_owned(), reason })
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -102,7 +101,9 @@ impl Fields {
         }
         for endpoint in &endpoints {
             if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-                return Err(format!("the endpoint {endpoint:?} must begin with https:// or http://"));
+                return Err(format!(
+                    "the endpoint {endpoint:?} must begin with https:// or http://"
+                ));
             }
         }
         let identity = match (self.cert, self.key) {

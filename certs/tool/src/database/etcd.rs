@@ -167,7 +167,10 @@ fn put<T: Serialize>(key: Vec<u8>, record: &T) -> PutRequest {
     PutRequest { key: key.into(), value: value.into(), ..PutRequest::default() }
 }
 
-fn decode<T: DeserializeOwned>(what: &'static str, kv: &KeyValue) -> Result<Found<T>, DatabaseError> {
+fn decode<T: DeserializeOwned>(
+    what: &'static str,
+    kv: &KeyValue,
+) -> Result<Found<T>, DatabaseError> {
     let record = serde_json::from_slice(&kv.value).map_err(|error| DatabaseError::Record {
         what,
         name: String::from_utf8_lossy(&kv.key).into_owned(),

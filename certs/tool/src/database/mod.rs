@@ -16,8 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use certs::x509::Reason;
+use certs::x509::{Certificate, Reason};
 use time::OffsetDateTime;
+
+use crate::command::Call;
+use crate::failure::Usage;
+use crate::flag::catalog;
+use crate::ocsp::hex;
 
 pub use config::DatabaseConfig;
 pub use error::DatabaseError;
@@ -85,4 +90,22 @@ pub async fn open(path: &Path) -> Result<Arc<dyn Database>, DatabaseError> {
         DatabaseConfig::File { data_source } => Arc::new(FileDatabase::open(&data_source)?),
         DatabaseConfig::Etcd(config) => Arc::new(EtcdDatabase::connect(&config).await?),
     })
+}
+
+impl Key {
+    pub fn of(certificate: &Certificate) -> Self {
+        Self {
+            aki: hex(certificate.authority_key_id().unwrap_or_default()),
+            serial: certificate.serial().to_string(),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// The database that `-db-config` names; for commands that need one.
+    pub async fn database(&self) -> anyhow::Result<Arc<dyn Database>> {
+        let path = self.flags.text(catalog::DB_CONFIG);
+        let missing = || Usage::error("need DB config file (provide with -db-config)");
+        Ok(open(path.ok_or_else(missing)?.as_ref()).await?)
+    }
 }

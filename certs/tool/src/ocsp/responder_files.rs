@@ -3,8 +3,8 @@
 use anyhow::Context;
 use certs::x509::Responder;
 
-use crate::files;
 use crate::flag::{Flags, catalog};
+use crate::input;
 
 /// As given; nothing has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ impl ResponderFiles {
     }
 
     pub fn read(&self) -> anyhow::Result<Responder> {
-        let issuer = files::certificate("-ca", &self.ca)?;
-        let certificate = files::certificate("-responder", &self.responder)?;
-        let key = files::private_key("-responder-key", &self.key)?;
+        let issuer = input::read_certificate(&self.ca).context("-ca")?;
+        let certificate = input::read_certificate(&self.responder).context("-responder")?;
+        let key = input::read_key(&self.key).context("-responder-key")?;
         Responder::new(issuer, certificate, key).with_context(|| {
             format!("-ca {}, -responder {}, -responder-key {}", self.ca, self.responder, self.key)
         })

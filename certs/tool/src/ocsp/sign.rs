@@ -3,9 +3,7 @@
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certs::x509::{
-    Answer, Certificate, CertificateId, CertificateStatus, Hash, Reason, Responder,
-};
+use certs::x509::{Answer, Certificate, CertificateId, CertificateStatus, Hash, Reason, Responder};
 use serde_json::json;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
@@ -13,17 +11,15 @@ use time::{Date, Duration, OffsetDateTime};
 use super::{ResponderFiles, hour};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
-use crate::files;
 use crate::flag::{Order, catalog};
+use crate::input;
 
 pub(crate) const COMMAND: Command = Command {
     name: "ocspsign",
     group: Group::Revoke,
     summary: "Sign an OCSP answer about a certificate",
-    usage: &[
-        "-ca CERT -responder CERT -responder-key KEY -cert CERT [-status STATUS] \
-         [-reason REASON] [-revoked-at DAY]",
-    ],
+    usage: &["-ca CERT -responder CERT -responder-key KEY -cert CERT [-status STATUS] \
+         [-reason REASON] [-revoked-at DAY]"],
     help: "The responder is the authority itself, or has a certificate by it with the usage \
            \"ocsp signing\".\nThe answer is printed as JSON: DER in base64 under ocspResponse.\n\n\
            Example:\n  {name} ocspsign -ca ca.pem -responder ca.pem -responder-key ca-key.pem \\\n\
@@ -49,7 +45,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     let path = flags.text(catalog::CERT);
     let path = path.ok_or_else(|| Usage::error("need the certificate (provide with -cert)"))?;
     let responder = ResponderFiles::from_flags(flags).map_err(Usage::error)?.read()?;
-    let certificate = files::certificate("-cert", path)?;
+    let certificate = input::read_certificate(path).context("-cert")?;
     let now = OffsetDateTime::now_utc();
     let status = status(
         flags.text(catalog::STATUS).unwrap_or_default(),
@@ -76,8 +72,9 @@ fn status(
         "unknown" => Ok(CertificateStatus::Unknown),
         "revoked" => {
             let reason = Reason::parse(reason).context("-reason")?;
-            let at = day(revoked_at, now)
-                .with_context(|| format!("-revoked-at {revoked_at}: a day is YYYY-MM-DD, or now"))?;
+            let at = day(revoked_at, now).with_context(|| {
+                format!("-revoked-at {revoked_at}: a day is YYYY-MM-DD, or now")
+            })?;
             Ok(CertificateStatus::Revoked { at, reason })
         }
         other => bail!("-status {other}: it is one of good, revoked and unknown"),
@@ -85,10 +82,7 @@ fn status(
 }
 
 /// The start of a day, or `now`.
-pub(crate) fn day(
-    text: &str,
-    now: OffsetDateTime,
-) -> Result<OffsetDateTime, time::error::Parse> {
+pub(crate) fn day(text: &str, now: OffsetDateTime) -> Result<OffsetDateTime, time::error::Parse> {
     match text {
         "" | "now" => Ok(now),
         day => Ok(Date::parse(day, format_description!("[year]-[month]-[day]"))?

@@ -45,13 +45,12 @@ impl Source {
             .map_err(|source| SourceError::Read { path: path.to_owned(), source })?;
         let mut prepared = HashMap::new();
         for (position, word) in text.split_whitespace().enumerate() {
-            let read = STANDARD
-                .decode(word)
-                .map_err(|error| error.to_string())
-                .and_then(|der| match OcspResponse::from_der(&der) {
+            let read = STANDARD.decode(word).map_err(|error| error.to_string()).and_then(|der| {
+                match OcspResponse::from_der(&der) {
                     Ok(response) => Ok((response.id.serial, der)),
                     Err(error) => Err(error.to_string()),
-                });
+                }
+            });
             match read {
                 Ok((serial, der)) => _ = prepared.insert(serial, der),
                 Err(error) => crate::log::error!(

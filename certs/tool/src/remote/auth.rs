@@ -42,8 +42,9 @@ impl AuthKey {
         }
         let digits = match key.split_once(':') {
             None => key.to_owned(),
-            Some(("env", name)) => std::env::var(name)
-                .map_err(|_| AuthKeyError::Environment(name.to_owned()))?,
+            Some(("env", name)) => {
+                std::env::var(name).map_err(|_| AuthKeyError::Environment(name.to_owned()))?
+            }
             Some(("file", path)) => std::fs::read_to_string(path)
                 .map_err(|source| AuthKeyError::File { path: path.into(), source })?,
             Some((prefix, _)) => return Err(AuthKeyError::Prefix(format!("{prefix}:"))),
@@ -116,10 +117,7 @@ mod tests {
         let key = AuthKey::new("standard", "0123456789ABCDEF").expect("a key");
         let request = br#"{"a":1}"#.to_vec();
         let token = key.token(&request);
-        assert_eq!(
-            token.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-            TOKEN
-        );
+        assert_eq!(token.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), TOKEN);
         let signed = |token: &[u8], request: &[u8]| AuthenticatedRequest {
             token: token.to_vec(),
             request: request.to_vec(),

@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use crate::command::{Call, Command, Group};
 use crate::database::{CertificateRecord, Database, DatabaseError, Filter};
 use crate::failure::Usage;
-use crate::files;
 use crate::flag::{Order, catalog};
+use crate::input;
 use crate::ocsp::hex;
 use crate::runtime::block_on;
 
@@ -35,7 +35,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     };
     let ca = needed(catalog::CA, "CA certificate (provide one with -ca)")?;
     let key = needed(catalog::CA_KEY, "CA key (provide one with -ca-key)")?;
-    let issuer = files::issuer(ca, key)?;
+    let issuer = input::read_issuer(ca, key)?;
     let lifetime = call.flags.duration(catalog::EXPIRY).expect("the flag has a default");
     let der = block_on(async {
         let database = call.database().await?;

@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use super::crl::list;
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
-use crate::files;
 use crate::flag::Order;
+use crate::input;
 
 pub(crate) const COMMAND: Command = Command {
     name: "gencrl",
@@ -38,8 +38,8 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     if [input, certificate, key].iter().filter(|path| **path == "-").count() > 1 {
         return Err(Usage::error("only one of INPUTFILE, CERT and KEY can be standard input"));
     }
-    let text = files::text("INPUTFILE", input)?;
-    let issuer = files::issuer_in("CERT", certificate, "KEY", key)?;
+    let text = input::read(input).context("INPUTFILE")?;
+    let issuer = input::read_issuer(certificate, key)?;
     let lifetime = lifetime(seconds).with_context(|| format!("TIME {seconds}"))?;
     let now = OffsetDateTime::now_utc();
     let revoked = lines(&text, now).with_context(|| format!("INPUTFILE {input}"))?;
@@ -59,8 +59,7 @@ fn lines(text: &str, now: OffsetDateTime) -> anyhow::Result<Vec<RevokedCertifica
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(position, line)| {
-            let serial =
-                line.trim().parse().with_context(|| format!("line {}", position + 1))?;
+            let serial = line.trim().parse().with_context(|| format!("line {}", position + 1))?;
             Ok(RevokedCertificate { serial, at: now, reason: Reason::Unspecified })
         })
         .collect()
@@ -82,12 +81,9 @@ mod tests {
 
     #[test]
     fn how_long_a_list_holds() {
-        for (text, expected) in [
-            ("0", Some(WEEK)),
-            (" 60\n", Some(Duration::MINUTE)),
-            ("-1", None),
-            ("1h", None),
-        ] {
+        for (text, expected) in
+            [("0", Some(WEEK)), (" 60\n", Some(Duration::MINUTE)), ("-1", None), ("1h", None)]
+        {
             assert_eq!(lifetime(text).ok(), expected, "{text}");
         }
     }

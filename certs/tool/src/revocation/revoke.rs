@@ -7,10 +7,9 @@ use time::OffsetDateTime;
 use crate::command::{Call, Command, Group};
 use crate::database::Key;
 use crate::failure::Usage;
-use crate::files;
 use crate::flag::{Flags, Order, catalog};
-use crate::log;
 use crate::runtime::block_on;
+use crate::{input, log};
 
 pub(crate) const COMMAND: Command = Command {
     name: "revoke",
@@ -47,7 +46,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
 
 fn key(flags: &Flags) -> anyhow::Result<Key> {
     match (flags.text(catalog::SERIAL), flags.text(catalog::AKI), flags.text(catalog::CERT)) {
-        (None, None, Some(path)) => Ok(Key::of(&files::certificate("-cert", path)?)),
+        (None, None, Some(path)) => Ok(Key::of(&input::read_certificate(path).context("-cert")?)),
         (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
             Err(Usage::error("-cert stands in place of -serial and -aki: give one or the others"))
         }

@@ -2,7 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certs::x509::{Certificate, CertificateStatus, Hash, Issuer, PrivateKey, Reason, RevokedCertificate};
+use certs::x509::{
+    Certificate, CertificateStatus, Hash, Issuer, PrivateKey, Reason, RevokedCertificate,
+};
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -122,15 +124,18 @@ fn good() -> String {
 pub(super) fn ocspsign(app: &App, call: Call) -> Answering<'_> {
     Box::pin(async move {
         let request: OcspSignRequest = call.json("Unable to parse sign request")?;
-        let certificate = Certificate::from_pem(&request.certificate)
-            .map_err(|error| Failure::bad_request(format_args!("Malformed certificate: {error}")))?;
+        let certificate = Certificate::from_pem(&request.certificate).map_err(|error| {
+            Failure::bad_request(format_args!("Malformed certificate: {error}"))
+        })?;
         let now = OffsetDateTime::now_utc();
         let status = status(&request, now)?;
         let hash = match request.issuer_hash.as_str() {
             "" => Hash::Sha1,
             name => Hash::by_name(name).ok_or_else(|| {
-                Failure::bad_request("Unsupported hash algorithm in request: SHA1, SHA256, SHA384 \
-                     and SHA512 are supported")
+                Failure::bad_request(
+                    "Unsupported hash algorithm in request: SHA1, SHA256, SHA384 \
+                     and SHA512 are supported",
+                )
             })?,
         };
         let (responder, interval) =
