@@ -5,10 +5,22 @@ mod print_defaults;
 mod version;
 
 use crate::command::Command;
+use crate::{ocsp, revocation, serve};
 
 /// In the order in which the help tells them.
-pub(crate) const ALL: &[Command] =
-    &[json_files::COMMAND, print_defaults::COMMAND, version::COMMAND];
+pub(crate) const ALL: &[Command] = &[
+    json_files::COMMAND,
+    print_defaults::COMMAND,
+    version::COMMAND,
+    revocation::revoke::COMMAND,
+    revocation::crl::COMMAND,
+    revocation::gencrl::COMMAND,
+    ocsp::sign::COMMAND,
+    ocsp::refresh::COMMAND,
+    ocsp::dump::COMMAND,
+    ocsp::serve::COMMAND,
+    serve::COMMAND,
+];
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
     ALL.iter().find(|command| command.name == name)
