@@ -24,6 +24,7 @@ mod program;
 mod remote;
 mod revocation;
 mod runtime;
+mod scan;
 mod serve;
 
 use std::ffi::OsString;

@@ -14,6 +14,7 @@ mod app;
 mod command;
 mod dispatch;
 mod endpoints;
+mod library_log;
 pub(crate) mod listener;
 mod tls;
 
