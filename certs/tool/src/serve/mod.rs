@@ -10,6 +10,8 @@
 //! says under which name and method it is served, and what it needs to be.
 
 mod answer;
+#[cfg(test)]
+mod api_test;
 mod app;
 mod command;
 mod dispatch;
