@@ -27,6 +27,7 @@ mod remote;
 mod request;
 mod revocation;
 mod runtime;
+mod scan;
 mod serve;
 mod sign;
 

@@ -5,13 +5,14 @@ mod print_defaults;
 mod version;
 
 use crate::command::Command;
-use crate::{ocsp, revocation, serve};
+use crate::{ocsp, revocation, scan, serve};
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] = &[
     json_files::COMMAND,
     print_defaults::COMMAND,
     version::COMMAND,
+    scan::COMMAND,
     revocation::revoke::COMMAND,
     revocation::crl::COMMAND,
     revocation::gencrl::COMMAND,
@@ -24,12 +25,4 @@ pub(crate) const ALL: &[Command] = &[
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
     ALL.iter().find(|command| command.name == name)
-}
-
-/// Why a command of CFSSL is not here.
-pub(crate) fn unsupported(name: &str) -> Option<&'static str> {
-    match name {
-        "scan" => Some("scanning the TLS of other hosts is not part of this tool"),
-        _ => None,
-    }
 }

@@ -58,7 +58,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
         if !path.starts_with('/') {
             return Err(Usage::error(format!("-path {path}: it begins with a slash")));
         }
-        let listener = listener::bind(&call.flags).await?;
+        let listener = listener::bind(&call.flags, "on ").await?;
         let stop = CancellationToken::new();
         let serving = listener::serve(listener, None, router(source, path), stop.clone());
         listener::until_signalled(serving, stop).await.context("cannot wait for signals")

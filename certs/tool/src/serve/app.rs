@@ -1,5 +1,6 @@
 //! What the endpoints share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use certs::x509::{Issuer, Responder};
@@ -13,6 +14,8 @@ pub(super) struct App {
     pub issuer: Option<Arc<Issuer>>,
     pub database: Option<Arc<dyn Database>>,
     pub responder: Option<(Responder, Duration)>,
+    /// Trusted roots, instead of the system's.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl App {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::{dispatch, listener, tls};
+use super::{dispatch, library_log, listener, tls};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Order, catalog};
@@ -45,6 +45,7 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(call: &Call<'_>) -> anyhow::Result<()> {
     call.no_arguments()?;
+    library_log::install();
     block_on_all(serve(call))
 }
 
@@ -57,7 +58,20 @@ async fn serve(call: &Call<'_>) -> anyhow::Result<()> {
     let disabled = flags.text(catalog::DISABLE).unwrap_or_default();
     let disabled: Vec<String> = disabled.split(',').map(|name| name.trim().to_owned()).collect();
     let router = dispatch::router(app, &disabled, admission);
-    let listener = listener::bind(flags).await?;
+    let prefix = match (&tls, flags.text(catalog::MUTUAL_TLS_CA)) {
+        (None, _) => "on ",
+        (Some(_), None) => "on https://",
+        (Some(_), Some(_)) => "with mutual TLS on https://",
+    };
+    let listener = listener::bind(flags, prefix).await?;
+    let open = tls.is_none() && !listener.local_addr()?.ip().is_loopback();
+    if open {
+        log::warning!(
+            "THIS IS PLAIN HTTP FOR EVERY HOST THAT REACHES THIS ONE: whoever asks gets certificates \
+             signed, and keys cross the network unencrypted; use -tls-cert, -tls-key and \
+             -mutual-tls-ca, or listen on 127.0.0.1"
+        );
+    }
     let stop = CancellationToken::new();
     let serving = listener::serve(listener, tls, router, stop.clone());
     listener::until_signalled(serving, stop).await.context("cannot wait for signals")

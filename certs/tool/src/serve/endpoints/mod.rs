@@ -3,6 +3,7 @@
 mod certadd;
 mod health;
 mod revocation;
+mod scan;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -57,6 +58,8 @@ pub(super) const ALL: &[Endpoint] = &[
         needs: needs_database,
         handle: certadd::certadd,
     },
+    Endpoint { name: "scan", method: Method::GET, needs: |_| Ok(()), handle: scan::scan },
+    Endpoint { name: "scaninfo", method: Method::GET, needs: |_| Ok(()), handle: scan::scaninfo },
     Endpoint { name: "health", method: Method::GET, needs: |_| Ok(()), handle: health::health },
 ];
 
