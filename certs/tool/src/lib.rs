@@ -26,6 +26,7 @@ mod revocation;
 mod runtime;
 mod scan;
 mod serve;
+mod signer;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ mod address;
 mod auth;
 mod client;
 mod http;
+pub(crate) mod info;
 
 pub use address::{Address, AddressError};
 pub use auth::{AuthKey, AuthKeyError, AuthenticatedRequest};

@@ -1,6 +1,6 @@
 //! The command `serve` itself.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,8 @@ use crate::failure::Usage;
 use crate::flag::{Order, catalog};
 use crate::ocsp::ResponderFiles;
 use crate::runtime::block_on_all;
-use crate::{input, log};
+use crate::signer::Signer;
+use crate::log;
 
 pub(crate) const COMMAND: Command = Command {
     name: "serve",
@@ -28,7 +29,14 @@ pub(crate) const COMMAND: Command = Command {
         catalog::PORT,
         catalog::CA,
         catalog::CA_KEY,
+        catalog::CONFIG,
         catalog::DB_CONFIG,
+        catalog::REMOTE,
+        catalog::TLS_REMOTE_CA,
+        catalog::MUTUAL_TLS_CLIENT_CERT,
+        catalog::MUTUAL_TLS_CLIENT_KEY,
+        catalog::CA_BUNDLE,
+        catalog::INT_BUNDLE,
         catalog::RESPONDER,
         catalog::RESPONDER_KEY,
         catalog::INTERVAL,
@@ -79,13 +87,11 @@ async fn serve(call: &Call<'_>) -> anyhow::Result<()> {
 
 async fn app(call: &Call<'_>) -> anyhow::Result<App> {
     let flags = &call.flags;
-    let mut app = App::default();
+    let mut app = App { ca_bundle: flags.text(catalog::CA_BUNDLE).map(PathBuf::from), ..App::default() };
     if flags.text(catalog::DB_CONFIG).is_some() {
         app.database = Some(call.database().await?);
     }
-    if let (Some(ca), Some(key)) = (flags.text(catalog::CA), flags.text(catalog::CA_KEY)) {
-        app.issuer = Some(Arc::new(input::read_issuer(ca, key)?));
-    }
+    app.signer = Signer::from_flags(flags, app.database.clone())?;
     if flags.text(catalog::RESPONDER).is_some() {
         let files = ResponderFiles::from_flags(flags).map_err(Usage::error)?;
         let interval = flags.duration(catalog::INTERVAL).expect("the flag has a default");
