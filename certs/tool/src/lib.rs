@@ -9,8 +9,10 @@
 //! The commands read and write files and print; what they decide is decided in plain functions
 //! that the server behind `certs serve` uses too.
 
+mod authority;
 mod command;
 mod commands;
+mod config;
 mod database;
 mod failure;
 mod flag;
@@ -22,10 +24,12 @@ mod ocsp;
 mod output;
 mod program;
 mod remote;
+mod request;
 mod revocation;
 mod runtime;
 mod scan;
 mod serve;
+mod sign;
 mod signer;
 
 use std::ffi::OsString;

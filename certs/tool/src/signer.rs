@@ -11,7 +11,7 @@ use crate::failure::Usage;
 use crate::flag::{Flags, catalog};
 use crate::input;
 use crate::remote::{AuthKey, Info, Remote, RemoteError, RemoteFiles};
-use crate::sign::{Refusal, SignRequest, check_issuer, template};
+use crate::sign::{Refusal, SignRequest, sign};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
@@ -97,11 +97,7 @@ impl Signer {
             return Ok(remote.sign(&ask.to_json(), key, now).await?);
         }
         let issuer = self.issuer(profile)?;
-        check_issuer(issuer.certificate(), now)?;
-        let template = template(ask, &self.config, Some(issuer.certificate()), now)?;
-        let certificate = issuer
-            .sign(&template, ask.request.public_key_der())
-            .map_err(Refusal::from)?;
+        let certificate = sign(ask, &self.config, issuer, now)?;
         if let Some(database) = &self.database {
             database.insert(record(&certificate, ask, now)).await?;
         }
