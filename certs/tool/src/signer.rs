@@ -27,7 +27,6 @@ pub(crate) enum SignError {
 }
 
 /// Who signs, by which rules.
-#[derive(Default)]
 pub(crate) struct Signer {
     pub config: SigningConfig,
     pub issuer: Option<Arc<Issuer>>,
@@ -38,21 +37,29 @@ pub(crate) struct Signer {
     pub database: Option<Arc<dyn Database>>,
 }
 
+impl Default for Signer {
+    /// Nobody who signs.
+    fn default() -> Self {
+        Self {
+            config: SigningConfig::built_in(),
+            issuer: None,
+            remote: None,
+            remote_files: RemoteFiles::default(),
+            database: None,
+        }
+    }
+}
+
 impl Signer {
     /// As `-ca`, `-ca-key`, `-config`, `-remote` and its TLS say. Without `-config` everything is
     /// signed by the built-in profile.
-    pub fn from_flags(
-        flags: &Flags,
-        database: Option<Arc<dyn Database>>,
-    ) -> anyhow::Result<Self> {
+    pub fn from_flags(flags: &Flags, database: Option<Arc<dyn Database>>) -> anyhow::Result<Self> {
         let config = match flags.text(catalog::CONFIG) {
             Some(file) => SigningConfig::read(&input::read_json(file)?)?,
             None => SigningConfig::built_in(),
         };
         let issuer = match (flags.text(catalog::CA), flags.text(catalog::CA_KEY)) {
-            (Some(certificate), Some(key)) => {
-                Some(Arc::new(input::read_issuer(certificate, key)?))
-            }
+            (Some(certificate), Some(key)) => Some(Arc::new(input::read_issuer(certificate, key)?)),
             (None, Some(_)) => return Err(Usage::error("-ca-key needs -ca beside it")),
             // `-ca` alone belongs to an OCSP responder.
             (_, None) => None,
@@ -87,11 +94,7 @@ impl Signer {
     }
 
     /// The certificate in PEM. What is signed here is in the database when this returns.
-    pub async fn sign(
-        &self,
-        ask: &SignRequest,
-        now: OffsetDateTime,
-    ) -> Result<String, SignError> {
+    pub async fn sign(&self, ask: &SignRequest, now: OffsetDateTime) -> Result<String, SignError> {
         let profile = self.config.profile(&ask.profile).map_err(Refusal::from)?;
         if let Some((remote, key)) = self.elsewhere(profile)? {
             return Ok(remote.sign(&ask.to_json(), key, now).await?);

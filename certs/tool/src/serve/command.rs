@@ -10,10 +10,10 @@ use super::{dispatch, library_log, listener, tls};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Order, catalog};
+use crate::log;
 use crate::ocsp::ResponderFiles;
 use crate::runtime::block_on_all;
 use crate::signer::Signer;
-use crate::log;
 
 pub(crate) const COMMAND: Command = Command {
     name: "serve",
@@ -23,7 +23,7 @@ pub(crate) const COMMAND: Command = Command {
         "[-ca CERT -ca-key KEY] [-config FILE] [-db-config FILE] [-responder CERT -responder-key KEY]",
         "... [-address ADDRESS] [-port PORT] [-tls-cert CERT -tls-key KEY] [-mutual-tls-ca CERT]",
     ],
-    help: "Example:\n  {name} serve -ca ca.pem -ca-key ca-key.pem -config config.json",
+    help: HELP,
     flags: &[
         catalog::ADDRESS,
         catalog::PORT,
@@ -50,6 +50,26 @@ pub(crate) const COMMAND: Command = Command {
     order: Order::FlagsFirst,
     run,
 };
+
+const HELP: &str = "\
+The endpoints, below /api/v1/cfssl/: sign, authsign, info, newkey, newcert, init_ca, gencrl, scan,
+scaninfo, health; with -db-config also revoke, crl and certadd; with a responder ocspsign.
+Requests and answers are CFSSL's. What the given flags do not suffice for is not served, and the log
+tells why. -disable takes names of endpoints away.
+
+-config has the profiles, the keys that clients prove themselves with (auth_keys), and remote servers
+that sign instead. With -db-config what is signed is recorded before it is answered; the file is
+  {\"driver\": \"file\", \"data_source\": \"certificates.jsonl\"}   or
+  {\"driver\": \"etcd\", \"endpoints\": [...], \"ca\": FILE, \"cert\": FILE, \"key\": FILE, \"prefix\": ...}
+
+Without -tls-cert and -tls-key it speaks plain HTTP, as CFSSL does; on an address that other hosts
+reach that is warned of. With -mutual-tls-ca clients must show a certificate by that authority, with
+-mutual-tls-cn one whose common name matches. Certificates that change on disk are taken up.
+It ends in order at SIGTERM and SIGINT.
+
+Example:
+  {name} serve -ca ca.pem -ca-key ca-key.pem -config config.json -db-config db.json \\
+      -tls-cert server.pem -tls-key server-key.pem -mutual-tls-ca ca.pem";
 
 fn run(call: &Call<'_>) -> anyhow::Result<()> {
     call.no_arguments()?;
@@ -87,7 +107,8 @@ async fn serve(call: &Call<'_>) -> anyhow::Result<()> {
 
 async fn app(call: &Call<'_>) -> anyhow::Result<App> {
     let flags = &call.flags;
-    let mut app = App { ca_bundle: flags.text(catalog::CA_BUNDLE).map(PathBuf::from), ..App::default() };
+    let mut app =
+        App { ca_bundle: flags.text(catalog::CA_BUNDLE).map(PathBuf::from), ..App::default() };
     if flags.text(catalog::DB_CONFIG).is_some() {
         app.database = Some(call.database().await?);
     }

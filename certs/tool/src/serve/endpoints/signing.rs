@@ -14,9 +14,10 @@ use crate::sign::SignRequest;
 pub(super) fn info(app: &App, call: Call) -> Answering<'_> {
     Box::pin(async move {
         let document = call.document()?;
-        let text = |name: &str| Ok(document.root().text_of(name)?.unwrap_or_default().to_owned());
-        let (label, profile): (String, String) = (text("label")?, text("profile")?);
-        Ok(Success::new(app.signer.info(&label, &profile).await?))
+        let root = document.root();
+        let label = root.text_of("label")?.unwrap_or_default();
+        let profile = root.text_of("profile")?.unwrap_or_default();
+        Ok(Success::new(app.signer.info(label, profile).await?))
     })
 }
 
