@@ -46,7 +46,7 @@ fn verify(place: &Place, printed: &str) -> String {
     place.run("openssl", "x509 -in got.pem -noout -text")
 }
 
-/// A client's configuration, which sends the profile `secret` to `address`.
+/// A client's configuration, which sends everything to `address`.
 fn client_config(address: impl ToString) -> String {
     let mut config: Value = serde_json::from_str(CONFIG).expect("JSON");
     let profile = json!({
@@ -54,7 +54,7 @@ fn client_config(address: impl ToString) -> String {
         "usages": ["client auth"],
         "auth_remote": {"remote": "there", "auth_key": "shared"},
     });
-    config["signing"]["profiles"]["secret"] = profile;
+    config["signing"] = json!({"default": profile, "profiles": {"secret": profile}});
     config["remotes"] = json!({"there": address.to_string()});
     config.to_string()
 }
@@ -65,7 +65,8 @@ fn the_stock_client_is_served() {
     let place = place();
     let server =
         place.serve("serve -ca ca.pem -ca-key ca-key.pem -config config.json -db-config db.json");
-    let remote = server.address;
+    // With a scheme: Debian's cfssl cannot read an address without one.
+    let remote = format!("http://{}", server.address);
     let told = place.run(cfssl, &format!("info -remote {remote} -profile server"));
     let told: Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(told["expiry"], json!("2h"));
@@ -77,7 +78,7 @@ fn the_stock_client_is_served() {
 
     let refused = place.output(cfssl, &format!("sign -remote {remote} -profile secret b.csr"));
     assert!(!refused.status.success() || !texts(&refused).0.contains("BEGIN"), "no key was shown");
-    place.write("client.json", client_config(remote));
+    place.write("client.json", client_config(&remote));
     let made = place.run(cfssl, "gencert -config client.json -profile secret csr.json");
     assert!(verify(&place, &made).contains("TLS Web Client Authentication"));
 

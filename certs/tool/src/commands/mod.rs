@@ -5,14 +5,13 @@ mod print_defaults;
 mod version;
 
 use crate::command::Command;
-use crate::{ocsp, remote, revocation, scan, serve};
+use crate::{ocsp, revocation, scan, serve};
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] = &[
     json_files::COMMAND,
     print_defaults::COMMAND,
     version::COMMAND,
-    remote::info::COMMAND,
     scan::COMMAND,
     revocation::revoke::COMMAND,
     revocation::crl::COMMAND,

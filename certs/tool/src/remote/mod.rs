@@ -4,7 +4,6 @@ mod address;
 mod auth;
 mod client;
 mod http;
-pub(crate) mod info;
 
 pub use address::{Address, AddressError};
 pub use auth::{AuthKey, AuthKeyError, AuthenticatedRequest};
