@@ -10,10 +10,12 @@
 //! that the server behind `certs serve` uses too.
 
 mod authority;
+mod bundle;
 mod command;
 mod commands;
 mod config;
 mod database;
+mod describe;
 mod failure;
 mod flag;
 mod help;
@@ -28,6 +30,7 @@ mod request;
 mod revocation;
 mod runtime;
 mod scan;
+mod self_signing;
 mod serve;
 mod sign;
 mod signer;
