@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use certs::x509::{self, Certificate, Issuer};
+use certs::x509::Issuer;
 use time::OffsetDateTime;
 
 use crate::config::{Profile, SigningConfig, UnknownProfile};
-use crate::database::{CertificateRecord, Database, DatabaseError, Key, Status};
+use crate::database::{CertificateRecord, Database, DatabaseError};
 use crate::failure::Usage;
 use crate::flag::{Flags, catalog};
 use crate::input;
@@ -102,7 +102,9 @@ impl Signer {
         let issuer = self.issuer(profile)?;
         let certificate = sign(ask, &self.config, issuer, now)?;
         if let Some(database) = &self.database {
-            database.insert(record(&certificate, ask, now)).await?;
+            let metadata = ask.metadata.clone();
+            let record = CertificateRecord::issued(&certificate, &ask.label, metadata, now);
+            database.insert(record).await?;
         }
         Ok(certificate.to_pem())
     }
@@ -136,29 +138,5 @@ impl Signer {
         };
         let key = own.and_then(|remote| remote.key.as_ref()).or(profile.auth_key.as_ref());
         Ok(Some((Remote::new(address, &self.remote_files)?, key)))
-    }
-}
-
-/// The row of a certificate that was signed just now.
-pub(crate) fn record(
-    certificate: &Certificate,
-    ask: &SignRequest,
-    now: OffsetDateTime,
-) -> CertificateRecord {
-    let names = certificate.alternative_names();
-    let addresses = names.addresses.iter().map(ToString::to_string);
-    CertificateRecord {
-        key: Key::of(certificate),
-        ca_label: ask.label.clone(),
-        status: Status::Good,
-        reason: x509::Reason::Unspecified,
-        expiry: certificate.not_after(),
-        revoked_at: None,
-        pem: certificate.to_pem(),
-        issued_at: Some(now),
-        not_before: Some(certificate.not_before()),
-        metadata: ask.metadata.clone(),
-        sans: names.hosts.iter().cloned().chain(addresses).collect(),
-        common_name: certificate.subject().common_name().unwrap_or_default().to_owned(),
     }
 }

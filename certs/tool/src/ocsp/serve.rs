@@ -85,5 +85,5 @@ async fn source(call: &Call<'_>) -> anyhow::Result<Source> {
     }
     let responder = ResponderFiles::from_flags(flags).map_err(Usage::error)?.read()?;
     let interval = flags.duration(INTERVAL).expect("the flag has a default");
-    Ok(Source::Live(Live { database: call.database().await?, responder, interval }))
+    Ok(Source::Live(Box::new(Live { database: call.database().await?, responder, interval })))
 }

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use super::app::App;
 use super::dispatch::{PREFIX, router};
+use crate::bundle::Pools;
 use crate::config::SigningConfig;
 use crate::database::{Database, FileDatabase};
 use crate::json::Document;
@@ -112,6 +113,8 @@ impl Api {
             },
             database: Some(database),
             responder: Some((responder.expect("the authority may answer"), Duration::HOUR)),
+            pools: Ok(Pools { roots: vec![issuer.certificate().clone()], intermediates: vec![] }),
+            bundles_what_it_signs: true,
             ..App::default()
         };
         change(&mut app);
@@ -370,8 +373,51 @@ async fn requests_are_signed_by_profiles_and_recorded() {
         api.refused("sign", changed(&asked, field, to), code, word).await;
     }
     let bundled = changed(&asked, "bundle", json!(true));
-    let (_, answer) = api.ask("POST", "sign", bundled).await;
+    assert!(api.result("sign", bundled.clone()).await["bundle"]["root"].is_string());
+    let none = Api::with(|app| app.bundles_what_it_signs = false);
+    let (_, answer) = none.ask("POST", "sign", bundled).await;
     assert_eq!(answer["messages"][0]["code"], json!(5300));
+}
+
+#[tokio::test]
+async fn certificates_are_bundled_and_told() {
+    let api = Api::new();
+    let signed = api.result("sign", json!({"certificate_request": request()})).await;
+    let pem = signed["certificate"].clone();
+    let made = api.result("bundle", json!({"certificate": pem, "domain": "a.example"})).await;
+    assert_eq!(made["hostnames"], json!(["a.example"]));
+    assert!(made["root"].as_str().expect("PEM").contains("BEGIN"));
+    let told = api.result("certinfo", json!({"certificate": pem})).await;
+    assert_eq!(told["sans"], json!(["a.example"]));
+    let by_serial = json!({
+        "serial": told["serial_number"],
+        "authority_key_id": told["authority_key_id"],
+    });
+    assert_eq!(api.result("certinfo", by_serial.clone()).await, told);
+
+    let stranger = leaf(&authority(), "stranger").to_pem();
+    let key = authority().key().to_pem().expect("written");
+    for (endpoint, body, code, word) in [
+        ("bundle", json!({}), 400, "no valid parameter sets"),
+        ("bundle", json!({"certificate": "x"}), 1200, "no certificate"),
+        ("bundle", json!({"certificate": stranger}), 1200, "no chain"),
+        ("bundle", json!({"certificate": pem, "domain": "b.example"}), 1200, "b.example"),
+        ("bundle", json!({"certificate": pem, "ip": "10.0.0.1"}), 1200, "10.0.0.1"),
+        ("bundle", json!({"certificate": pem, "flavor": "sweet"}), 400, "flavor"),
+        ("bundle", json!({"certificate": pem, "private_key": "x"}), 2003, "PEM"),
+        ("bundle", json!({"certificate": pem, "private_key": key}), 1200, "does not belong"),
+        ("bundle", json!({"domain": "127.0.0.1:9"}), 6000, "127.0.0.1"),
+        ("certinfo", json!({}), 400, "no valid parameter sets"),
+        ("certinfo", json!({"certificate": "x"}), 1003, "PEM"),
+        ("certinfo", json!({"certificate": 1}), 400, "certificate"),
+        ("certinfo", json!({"domain": "127.0.0.1:9"}), 6000, "127.0.0.1"),
+        ("certinfo", changed(&by_serial, "serial", json!("1")), 11200, "no such certificate"),
+        ("certinfo", changed(&by_serial, "serial", json!("x")), 400, "serial"),
+    ] {
+        api.refused(endpoint, body, code, word).await;
+    }
+    let none = Api::with(|app| app.database = None);
+    none.refused("certinfo", by_serial, 400, "-db-config").await;
 }
 
 #[tokio::test]

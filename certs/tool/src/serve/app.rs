@@ -8,6 +8,7 @@ use time::Duration;
 use tokio::sync::Semaphore;
 
 use super::answer::Failure;
+use crate::bundle::Pools;
 use crate::config::Profile;
 use crate::database::Database;
 use crate::signer::Signer;
@@ -19,6 +20,10 @@ pub(super) struct App {
     pub responder: Option<(Responder, Duration)>,
     /// Trusted roots, instead of the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Where chains are found, or why there is nothing.
+    pub pools: Result<Pools, String>,
+    /// Whether a request to sign may ask for a bundle.
+    pub bundles_what_it_signs: bool,
     /// Places for work that keeps a processor busy: as many as there are processors.
     pub places: Semaphore,
 }
@@ -31,6 +36,8 @@ impl Default for App {
             database: None,
             responder: None,
             ca_bundle: None,
+            pools: Err("no roots are known (-ca-bundle)".to_owned()),
+            bundles_what_it_signs: false,
             places: Semaphore::new(processors),
         }
     }

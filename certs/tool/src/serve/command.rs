@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::app::App;
 use super::{dispatch, library_log, listener, tls};
 use crate::command::{Call, Command, Group};
+use crate::commands::bundle::pools;
 use crate::failure::Usage;
 use crate::flag::{Order, catalog};
 use crate::log;
@@ -37,6 +38,7 @@ pub(crate) const COMMAND: Command = Command {
         catalog::MUTUAL_TLS_CLIENT_KEY,
         catalog::CA_BUNDLE,
         catalog::INT_BUNDLE,
+        catalog::INT_DIR,
         catalog::RESPONDER,
         catalog::RESPONDER_KEY,
         catalog::INTERVAL,
@@ -52,8 +54,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 const HELP: &str = "\
-The endpoints, below /api/v1/cfssl/: sign, authsign, info, newkey, newcert, init_ca, gencrl, scan,
-scaninfo, health; with -db-config also revoke, crl and certadd; with a responder ocspsign.
+The endpoints, below /api/v1/cfssl/: sign, authsign, info, newkey, newcert, init_ca, bundle,
+certinfo, gencrl, scan, scaninfo, health; with -db-config also revoke, crl and certadd; with a responder ocspsign.
 Requests and answers are CFSSL's. What the given flags do not suffice for is not served, and the log
 tells why. -disable takes names of endpoints away.
 
@@ -107,8 +109,18 @@ async fn serve(call: &Call<'_>) -> anyhow::Result<()> {
 
 async fn app(call: &Call<'_>) -> anyhow::Result<App> {
     let flags = &call.flags;
-    let mut app =
-        App { ca_bundle: flags.text(catalog::CA_BUNDLE).map(PathBuf::from), ..App::default() };
+    let given = |flag| flags.text(flag).is_some();
+    let mut app = App {
+        ca_bundle: flags.text(catalog::CA_BUNDLE).map(PathBuf::from),
+        bundles_what_it_signs: given(catalog::CA_BUNDLE) && given(catalog::INT_BUNDLE),
+        ..App::default()
+    };
+    app.pools = match pools(call) {
+        Ok(pools) => Ok(pools),
+        // The system's roots are nobody's order: only what was named must be there.
+        Err(error) if given(catalog::CA_BUNDLE) || given(catalog::INT_BUNDLE) => return Err(error),
+        Err(error) => Err(format!("{error:#}")),
+    };
     if flags.text(catalog::DB_CONFIG).is_some() {
         app.database = Some(call.database().await?);
     }

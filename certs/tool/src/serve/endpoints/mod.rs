@@ -4,6 +4,7 @@ mod bundle;
 mod certadd;
 mod generation;
 mod health;
+mod inspection;
 mod revocation;
 mod scan;
 mod signing;
@@ -12,9 +13,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use certs::x509::Certificate;
 use http::Method;
 
-use super::answer::{Failure, Success};
+use super::answer::{Failure, Success, code};
 use super::app::App;
 use super::dispatch::Call;
 use crate::database::Database;
@@ -66,6 +68,18 @@ pub(super) const ALL: &[Endpoint] = &[
         method: Method::POST,
         needs: |_| Ok(()),
         handle: generation::init_ca,
+    },
+    Endpoint {
+        name: "bundle",
+        method: Method::POST,
+        needs: bundle::needs_roots,
+        handle: bundle::bundle,
+    },
+    Endpoint {
+        name: "certinfo",
+        method: Method::POST,
+        needs: |_| Ok(()),
+        handle: inspection::certinfo,
     },
     Endpoint {
         name: "revoke",
@@ -125,4 +139,12 @@ fn needs_responder(app: &App) -> Result<(), String> {
 
 fn database(app: &App) -> Result<&Arc<dyn Database>, Failure> {
     app.database.as_ref().ok_or_else(|| Failure::internal("no database is configured"))
+}
+
+/// What the listener of `domain` shows, looked at where waiting for it holds up nobody.
+async fn presented(domain: &str, ip: Option<&str>) -> Result<Vec<Certificate>, Failure> {
+    let endpoint = crate::bundle::Endpoint::parse(domain, ip);
+    let looking = tokio::task::spawn_blocking(move || crate::bundle::presented_by(&endpoint));
+    let shown = looking.await.map_err(|_| Failure::internal("the request broke off"))?;
+    shown.map_err(|error| Failure::numbered(code::DIAL, format_args!("{error:#}")))
 }
