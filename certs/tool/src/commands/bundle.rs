@@ -82,7 +82,8 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     print_line(&made.to_json().to_string())
 }
 
-fn pools(call: &Call<'_>) -> anyhow::Result<Pools> {
+/// The roots and intermediates that the call names.
+pub(crate) fn pools(call: &Call<'_>) -> anyhow::Result<Pools> {
     let roots = match call.flags.text(catalog::CA_BUNDLE) {
         Some(file) => input::read_certificates(file)?,
         None => system_roots()?,
