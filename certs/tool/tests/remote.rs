@@ -82,8 +82,10 @@ fn the_stock_client_is_served() {
     let made = place.run(cfssl, "gencert -config client.json -profile secret csr.json");
     assert!(verify(&place, &made).contains("TLS Web Client Authentication"));
 
-    // All three that were signed are recorded, and can be revoked.
-    assert_eq!(place.read("certificates.jsonl").lines().count(), 3);
+    // All three that were signed are recorded, as is what the commands sign, and can be revoked.
+    place.ours("gencert -ca ca.pem -ca-key ca-key.pem -db-config db.json csr.json");
+    place.ours("sign -ca ca.pem -ca-key ca-key.pem -db-config db.json b.csr");
+    assert_eq!(place.read("certificates.jsonl").lines().count(), 5);
     place.ours("revoke -db-config db.json -cert got.pem");
     assert!(server.stop());
 }
@@ -135,6 +137,20 @@ fn the_stock_server_serves_us() {
     assert_eq!(told["usages"], json!(["digital signature", "server auth"]));
     place.write("told.pem", told["certificate"].as_str().expect("PEM"));
     place.run("openssl", "verify -CAfile ca.pem told.pem");
+
+    let signed = place.ours(&format!("sign -remote {remote} -profile server b.csr"));
+    assert!(verify(&place, &signed).contains("TLS Web Server Authentication"));
+    let made = place.ours(&format!("gencert -remote {remote} -profile server csr.json"));
+    assert!(verify(&place, &made).contains("DNS:a.example"));
+    let said = place.refused(&format!("sign -remote {remote} -profile secret b.csr"));
+    assert!(said.contains("refused"), "{said}");
+    place.write("secret.json", client_config(remote));
+    let made = place.ours("gencert -config secret.json -profile secret csr.json");
+    assert!(verify(&place, &made).contains("TLS Web Client Authentication"));
+    // The key of a profile is shown to whatever -remote names, too.
+    let made = place
+        .ours(&format!("gencert -config config.json -profile secret -remote {remote} csr.json"));
+    assert!(verify(&place, &made).contains("TLS Web Client Authentication"));
 
     // A server of ours in front of the stock one: whom it does not sign for itself, it passes on.
     place.write("client.json", client_config(remote));

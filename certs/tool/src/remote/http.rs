@@ -74,12 +74,10 @@ async fn exchange(
     tokio::pin!(connection);
     tokio::pin!(answering);
     tokio::select! {
-        answer = &mut answering => return answer,
-        ended = &mut connection => {
-            if let Err(error) = ended {
-                return Err(error.to_string());
-            }
-            return answering.await;
-        }
+        answer = &mut answering => answer,
+        ended = &mut connection => match ended {
+            Ok(()) => answering.await,
+            Err(error) => Err(error.to_string()),
+        },
     }
 }

@@ -55,8 +55,8 @@ pub(crate) const COMMAND: Command = Command {
 
 const HELP: &str = "\
 The endpoints, below /api/v1/cfssl/: sign, authsign, info, newkey, newcert, init_ca, bundle,
-certinfo, gencrl, scan, scaninfo, health; with -db-config also revoke, crl and certadd; with a responder ocspsign.
-Requests and answers are CFSSL's. What the given flags do not suffice for is not served, and the log
+certinfo, gencrl, scan, scaninfo, health; with -db-config also revoke, crl and certadd; with a
+responder ocspsign. Requests and answers are CFSSL's. What the given flags do not suffice for is not served, and the log
 tells why. -disable takes names of endpoints away.
 
 -config has the profiles, the keys that clients prove themselves with (auth_keys), and remote servers
