@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::cluster::UnsignedList;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {path}")]
@@ -26,6 +28,8 @@ pub enum Error {
          signed where its key is"
     )]
     ExternalAuthority { certificate: PathBuf, subject: String },
+    #[error("{0}")]
+    Unsigned(UnsignedList),
     #[error("cannot make a key for {subject}: {reason}")]
     Generate { subject: String, reason: String },
     #[error("cannot sign the certificate of {subject}: {reason}")]

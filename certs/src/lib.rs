@@ -40,7 +40,7 @@ pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
 pub use from_files::{ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
-pub use kubeconfig::kubeconfig;
+pub use kubeconfig::{Credentials, Embedded, Kubeconfig, kubeconfig};
 pub use leaf::{Leaf, Usage};
 pub use protocol::{Protocol, TlsVersion};
 pub use self_signed::self_signed;

@@ -64,8 +64,7 @@ impl ClusterAuthority {
     ) -> Result<Option<Self>, Error> {
         let (certificate_path, key_path) = pair_paths(directory, kind.path());
         let Some(bundle) = Bundle::read(&certificate_path)? else { return Ok(None) };
-        if let Some(other) = bundle.certificates().iter().find(|one| !bundle::is_authority(one)) {
-            let _ = other;
+        if !bundle.certificates().iter().all(bundle::is_authority) {
             return Err(Error::NotAnAuthority { path: certificate_path });
         }
         let signing = match read_optional(&key_path)? {
@@ -161,6 +160,18 @@ impl ClusterAuthority {
 
     fn chain_pem(&self, signer: &CertificateDer<'static>) -> String {
         pem_of_all(&self.bundle.chain_above(signer))
+    }
+
+    /// `pair` with the intermediates that its certificate lacks; `None` when it lacks none.
+    pub(super) fn completed(&self, pair: &Pair) -> Option<Pair> {
+        let file = Bundle::parse(&pair.certificate).ok()?;
+        let [leaf] = file.certificates() else { return None };
+        let chain = self.chain_pem(self.bundle.issuer_of(leaf)?);
+        if chain.is_empty() {
+            return None;
+        }
+        let certificate = pem_of_all(&[leaf]) + &chain;
+        Some(Pair { certificate, key: pair.key.clone() })
     }
 
     /// What is the matter with a pair that was read.

@@ -6,6 +6,7 @@ use rcgen::KeyPair;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::kubeconfigs::kubeconfig_path;
 use super::leaves::Place;
 use crate::error::Error;
 use crate::files::{Pair, pair_paths, read_optional};
@@ -34,14 +35,9 @@ impl Place {
     pub fn path(self, directory: &Path) -> PathBuf {
         match self {
             Self::Pair(path) => directory.join(format!("{path}.crt")),
-            Self::Kubeconfig(name) => kubeconfig_directory(directory).join(name),
+            Self::Kubeconfig(name) => kubeconfig_path(directory, name),
         }
     }
-}
-
-/// kubeconfigs lie beside the PKI directory, as in `/etc/kubernetes`.
-fn kubeconfig_directory(directory: &Path) -> &Path {
-    directory.parent().unwrap_or(directory)
 }
 
 /// A private key in any of the forms that tools write: PKCS#8, SEC1, PKCS#1.

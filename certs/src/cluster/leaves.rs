@@ -227,6 +227,10 @@ impl LeafSpec {
         LEAVES.iter().find(|spec| spec.name == name)
     }
 
+    pub fn admin() -> &'static Self {
+        &LEAVES[0]
+    }
+
     /// What a certificate of this kind says on `host`.
     pub fn leaf(&self, host: &HostNames) -> Leaf {
         let (dns_names, ip_addresses) = match self.names {

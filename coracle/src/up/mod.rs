@@ -56,7 +56,7 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let node_address = advertised_address(options.bind_address);
     let host = host_names(options, node_address);
     let pki = {
-        let (directory, host) = (data_dir.pki(), host.clone());
+        let directory = data_dir.pki();
         tokio::task::spawn_blocking(move || ClusterPki::ensure(&directory, &host))
     };
     let urls = Urls::of(&listeners)?;
@@ -66,7 +66,7 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
 
     let Listeners { apiserver, kubelet, etcd } = listeners;
     let cluster = ControlPlane::start(node_address, apiserver, etcd, store.clone(), &pki).await?;
-    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki, &host).await?;
+    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki).await?;
     let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
     let outcome = tokio::select! {
         ready = ready::wait(&cluster, &nodes) => ready,
@@ -132,9 +132,7 @@ fn write_kubeconfig(
     server: &str,
 ) -> anyhow::Result<std::path::PathBuf> {
     let path = data_dir.kubeconfig();
-    let admin = pki.issue_admin()?;
-    let text = certs::kubeconfig("coracle", server, pki.ca.certificate_pem(), &admin);
-    certs::write_private(&path, text.as_bytes())?;
+    pki.ensure_admin_kubeconfig(&path, server)?;
     Ok(path)
 }
 
