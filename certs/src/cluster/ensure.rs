@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::authorities::AuthorityKind;
 use super::authority::ClusterAuthority;
 use super::condition::Condition;
-use super::files::{Found, parse_key};
+use super::files::{Found, new_key, parse_key};
 use super::host::HostNames;
 use super::kubeconfigs::{self, kubeconfig_path};
 use super::leaves::{LEAVES, LeafSpec, Place};
@@ -290,8 +290,8 @@ fn ensure_service_account_key(directory: &Path, settings: &Settings) -> Result<S
         }
         return Ok(pem);
     }
-    let key = settings.key_algorithm.generate("service-account tokens")?;
-    write_private(&private, key.serialize_pem().as_bytes())?;
+    let (key, pem) = new_key(settings.key_algorithm, "service-account tokens")?;
+    write_private(&private, pem.as_bytes())?;
     write_public(&public, key.public_key_pem().as_bytes())?;
-    Ok(key.serialize_pem())
+    Ok(pem)
 }

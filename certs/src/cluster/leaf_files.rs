@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 use super::authority::ClusterAuthority;
 use super::condition::Condition;
 use super::ensure::examine_pair;
-use super::kubeconfigs::{self, kubeconfig_path};
+use super::kubeconfigs::{self, Layout, kubeconfig_path};
 use super::leaves::{LeafSpec, Place};
 use crate::error::Error;
-use crate::files::{Pair, write_pair, write_private};
+use crate::files::Pair;
 use crate::leaf::Leaf;
 
 /// What is the matter with the leaf of `spec`, and its pair where it is whole. `directory` is that
@@ -43,26 +43,6 @@ pub fn issue(
     leaf: &Leaf,
 ) -> Result<Pair, Error> {
     let pair = authority.issue(leaf)?;
-    put(directory, spec, authority, &pair)?;
+    Layout::beside(directory).put(spec, authority, &pair)?;
     Ok(pair)
-}
-
-/// Puts a pair in the place of what is there.
-pub(super) fn put(
-    directory: &Path,
-    spec: &LeafSpec,
-    authority: &ClusterAuthority,
-    pair: &Pair,
-) -> Result<(), Error> {
-    match spec.place {
-        Place::Pair(path) => write_pair(directory, path, pair),
-        Place::Kubeconfig(name) => {
-            let path = kubeconfig_path(directory, name);
-            let present = kubeconfigs::read(&path)?.ok_or_else(|| Error::Read {
-                path: path.clone(),
-                source: std::io::ErrorKind::NotFound.into(),
-            })?;
-            write_private(&path, present.replaced(pair, authority.roots_pem()).as_bytes())
-        }
-    }
 }

@@ -6,11 +6,15 @@
 use std::path::{Path, PathBuf};
 
 use super::condition::Condition;
-use super::files::{parse_key, read_key};
-use super::key_algorithm::KeyAlgorithm;
+use super::files::{new_key, parse_key};
+use super::template;
 use crate::error::Error;
 use crate::files::{pair_paths, read_optional, write_private, write_public};
 use crate::leaf::Leaf;
+use crate::x509::{
+    AlternativeNames, Certificate, ExtendedKeyUsage, Extension, KeyAlgorithm, PrivateKey, Request,
+    Subject,
+};
 
 /// One certificate that has to be signed elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +69,10 @@ pub(super) fn write_request(
     let (certificate, key_path) = pair_paths(directory, path);
     let request_path = directory.join(format!("{path}.csr"));
     let key = match read_optional(&key_path)? {
-        Some(pem) => parse_key(&key_path, &pem)?.serialize_pem(),
+        Some(pem) => parse_key(&key_path, &pem)?,
         None => {
-            let key = algorithm.generate(&leaf.common_name)?.serialize_pem();
-            write_private(&key_path, key.as_bytes())?;
+            let (key, pem) = new_key(algorithm, &leaf.common_name)?;
+            write_private(&key_path, pem.as_bytes())?;
             key
         }
     };
@@ -77,13 +81,30 @@ pub(super) fn write_request(
 }
 
 /// PEM of a request for `leaf`, with its usages and names.
-pub(super) fn request(leaf: &Leaf, key: &str) -> Result<String, Error> {
-    let failed = |reason: String| Error::Sign { subject: leaf.common_name.clone(), reason };
-    let key = read_key(key).map_err(failed)?;
-    let mut params = leaf.params()?;
-    // These are for whoever signs to say.
-    (params.is_ca, params.use_authority_key_identifier_extension) = (rcgen::IsCa::NoCa, false);
-    let request = params.serialize_request(&key);
-    let pem = request.and_then(|request| request.pem());
-    pem.map_err(|error| failed(error.to_string()))
+pub(super) fn request(leaf: &Leaf, key: &PrivateKey) -> Result<String, Error> {
+    let usages = template::extended_key_usages(leaf.usage);
+    request_for(&template::subject(leaf), &template::alternative_names(leaf), &usages, key)
+}
+
+/// PEM of a request for what `certificate` says.
+pub(super) fn request_again(certificate: &Certificate, key: &PrivateKey) -> Result<String, Error> {
+    let usages = certificate.extended_key_usages();
+    request_for(certificate.subject(), certificate.alternative_names(), usages, key)
+}
+
+fn request_for(
+    subject: &Subject,
+    names: &AlternativeNames,
+    usages: &[ExtendedKeyUsage],
+    key: &PrivateKey,
+) -> Result<String, Error> {
+    let usages = [
+        Extension::key_usage(template::key_usages(key.algorithm())),
+        Extension::extended_key_usage(usages),
+    ];
+    let extensions: Vec<Extension> = usages.into_iter().flatten().collect();
+    let request = Request::new(key, subject, names, &extensions);
+    request
+        .map(|request| request.to_pem())
+        .map_err(|error| Error::Sign { subject: subject.to_string(), reason: error.to_string() })
 }
