@@ -14,7 +14,7 @@ use super::template;
 use crate::error::Error;
 use crate::files::{Pair, pair_paths, read_optional, write_pair};
 use crate::leaf::Leaf;
-use crate::x509::{Certificate, Issuer, KeyAlgorithm, PrivateKey, Template, self_sign};
+use crate::x509::{Certificate, Issuer, KeyAlgorithm, PrivateKey, Subject, Template, self_sign};
 
 /// An authority of the cluster. Without its key it is managed elsewhere, and signs nothing here.
 pub struct ClusterAuthority {
@@ -126,6 +126,17 @@ impl ClusterAuthority {
         let Settings { key_algorithm, leaf_lifetime, .. } = self.settings;
         let validity = Validity::starting(OffsetDateTime::now_utc(), leaf_lifetime);
         self.sign(&template::of_leaf(leaf, key_algorithm, validity), key_algorithm)
+    }
+
+    /// Issues a certificate for a user with any number of groups, of the cluster's algorithm and
+    /// lifetime.
+    pub fn issue_client(&self, user: &str, groups: &[&str]) -> Result<Pair, Error> {
+        let Settings { key_algorithm, leaf_lifetime, .. } = self.settings;
+        self.check(OffsetDateTime::now_utc())?;
+        let validity = Validity::starting(OffsetDateTime::now_utc(), leaf_lifetime);
+        let leaf = template::of_leaf(&Leaf::client(user, None), key_algorithm, validity);
+        let template = Template { subject: Subject::new(user, groups), ..leaf };
+        self.sign(&template, key_algorithm)
     }
 
     /// Issues once more what `certificate` says, with a new key.

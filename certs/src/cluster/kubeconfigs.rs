@@ -11,7 +11,7 @@ use super::files::Found;
 use super::leaves::{LeafSpec, Place};
 use crate::error::Error;
 use crate::files::{Pair, read_optional, write_pair, write_private};
-use crate::kubeconfig::{Embedded, kubeconfig};
+use crate::kubeconfig::{Credentials, Embedded, Kubeconfig};
 use crate::leaf::Leaf;
 
 /// The administrator's kubeconfig in a data directory; kubeadm's is `admin.conf`.
@@ -120,12 +120,32 @@ impl ClusterPki {
     /// Makes the administrator's kubeconfig at `path` one for `server`. A file that serves is left
     /// alone; one that is due or for another server or authority is written anew.
     pub fn ensure_admin_kubeconfig(&self, path: &Path, server: &str) -> Result<(), Error> {
-        let (condition, present) = examine(
-            path,
-            &self.ca,
-            &LeafSpec::admin().leaf(self.host()),
-            OffsetDateTime::now_utc(),
-        );
+        let name = &self.settings().cluster_name;
+        self.keep_kubeconfig(LeafSpec::admin(), path, server, name, name)
+    }
+
+    /// The same for any kubeconfig of the table, with kubeadm's names of user and context.
+    pub fn ensure_kubeconfig(
+        &self,
+        spec: &LeafSpec,
+        path: &Path,
+        server: &str,
+    ) -> Result<(), Error> {
+        let user = spec.leaf(self.host()).common_name;
+        let context = format!("{user}@{}", self.settings().cluster_name);
+        self.keep_kubeconfig(spec, path, server, &user, &context)
+    }
+
+    fn keep_kubeconfig(
+        &self,
+        spec: &LeafSpec,
+        path: &Path,
+        server: &str,
+        user: &str,
+        context: &str,
+    ) -> Result<(), Error> {
+        let leaf = spec.leaf(self.host());
+        let (condition, present) = examine(path, &self.ca, &leaf, OffsetDateTime::now_utc());
         let present = present.filter(|_| condition == Condition::Serves);
         if present.as_ref().is_some_and(|present| {
             present.server == server && present.authorities == self.ca.roots_pem()
@@ -134,10 +154,17 @@ impl ClusterPki {
         }
         let pair: Pair = match present {
             Some(present) => present.pair,
-            None => self.issue_admin()?,
+            None if spec == LeafSpec::admin() => self.issue_admin()?,
+            None => self.ca.issue(&leaf)?,
         };
-        let name = &self.settings().cluster_name;
-        let text = kubeconfig(name, server, self.ca.roots_pem(), &pair);
-        write_private(path, text.as_bytes())
+        let kubeconfig = Kubeconfig {
+            cluster: &self.settings().cluster_name,
+            user,
+            context,
+            server,
+            authorities: self.ca.roots_pem(),
+            credentials: Credentials::Certificate(&pair),
+        };
+        write_private(path, kubeconfig.render().as_bytes())
     }
 }

@@ -9,6 +9,7 @@
 mod authorities;
 mod authority;
 mod bundle;
+mod certificate_key;
 mod condition;
 mod ensure;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod template;
 pub use authorities::AuthorityKind;
 pub use authority::ClusterAuthority;
 pub use bundle::Bundle;
+pub use certificate_key::certificate_key;
 pub use condition::{Condition, validity_of_pem};
 pub use ensure::ClusterPki;
 pub use expiration::{Expiration, Expirations, expirations};

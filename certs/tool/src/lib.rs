@@ -9,6 +9,7 @@
 //! The commands read and write files and print; what they decide is decided in plain functions
 //! that the server behind `certs serve` uses too.
 
+mod cluster;
 mod command;
 mod commands;
 mod failure;
@@ -21,6 +22,7 @@ mod output;
 mod program;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,6 +60,10 @@ impl Program {
 pub struct Host {
     /// Where a cluster of this host lives unless told otherwise.
     pub default_data_dir: Option<PathBuf>,
+    /// This host's name as a node of a cluster.
+    pub node_name: String,
+    /// Under which others reach this host.
+    pub address: Option<IpAddr>,
 }
 
 /// Runs `program` with the words after its name: 0 done, 1 failed, 2 wrong usage.
@@ -85,7 +91,7 @@ pub fn overview() -> Vec<CommandOverview> {
         help: flag.help,
         takes_value: flag.kind != flag::Kind::Switch,
     };
-    let told = commands::ALL.iter().map(|command| CommandOverview {
+    let told = commands::all().map(|command| CommandOverview {
         name: command.name,
         summary: command.summary,
         flags: command.flags.iter().map(flag).collect(),

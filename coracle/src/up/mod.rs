@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use certs::cluster::Settings;
 use certs::{ClusterPki, HostNames};
 
 use self::control_plane::ControlPlane;
@@ -57,7 +58,8 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let host = host_names(options, node_address);
     let pki = {
         let directory = data_dir.pki();
-        tokio::task::spawn_blocking(move || ClusterPki::ensure(&directory, &host))
+        let settings = Settings { key_algorithm: options.key_algorithm, ..Settings::default() };
+        tokio::task::spawn_blocking(move || ClusterPki::ensure_with(&directory, &host, &settings))
     };
     let urls = Urls::of(&listeners)?;
     let store = control_plane::open_store(options, data_dir, &urls).await?;

@@ -4,14 +4,20 @@ mod json_files;
 mod print_defaults;
 mod version;
 
+use crate::cluster;
 use crate::command::Command;
+
+/// CFSSL's, then those for a cluster.
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
+    ALL.iter().chain(cluster::COMMANDS)
+}
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] =
     &[json_files::COMMAND, print_defaults::COMMAND, version::COMMAND];
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
-    ALL.iter().find(|command| command.name == name)
+    all().find(|command| command.name == name)
 }
 
 /// Why a command of CFSSL is not here.
