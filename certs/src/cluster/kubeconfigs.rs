@@ -40,13 +40,11 @@ impl Layout {
         Self { pki: pki.to_owned(), kubeconfigs }
     }
 
+    /// The administrator's is `admin.kubeconfig`, unless only kubeadm's `admin.conf` is there.
     pub fn kubeconfig(&self, name: &str) -> PathBuf {
-        let path = self.kubeconfigs.join(name);
-        if name == LeafSpec::admin().name && !path.exists() {
-            self.kubeconfigs.join(ADMIN)
-        } else {
-            path
-        }
+        let (path, ours) = (self.kubeconfigs.join(name), self.kubeconfigs.join(ADMIN));
+        let is_admin = name == LeafSpec::admin().name;
+        if is_admin && (ours.exists() || !path.exists()) { ours } else { path }
     }
 
     /// The certificate of a leaf, or the kubeconfig around it.
