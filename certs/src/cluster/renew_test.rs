@@ -141,7 +141,7 @@ fn what_cannot_be_written_leaves_the_old_files() {
     mode(0o700).expect("changed back");
     // Root writes everywhere.
     if !writable {
-        let refusal = renewed.err().expect("refused").to_string();
+        let refusal = renewed.expect_err("refused").to_string();
         assert!(refusal.contains("etcd/server.key"), "{refusal}");
         let after =
             (fs::read(directory.join("server.crt")), fs::read(directory.join("server.key")));

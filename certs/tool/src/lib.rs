@@ -9,17 +9,28 @@
 //! The commands read and write files and print; what they decide is decided in plain functions
 //! that the server behind `certs serve` uses too.
 
+mod authority;
 mod cluster;
 mod command;
 mod commands;
+mod config;
+mod database;
 mod failure;
 mod flag;
 mod help;
 mod input;
 mod json;
 mod log;
+mod ocsp;
 mod output;
 mod program;
+mod remote;
+mod request;
+mod revocation;
+mod runtime;
+mod scan;
+mod serve;
+mod sign;
 
 use std::ffi::OsString;
 use std::net::IpAddr;

@@ -47,10 +47,7 @@ fn parsed(program: Program, words: Vec<OsString>, host: &Host) -> anyhow::Result
 fn command(program: Program, name: &str) -> anyhow::Result<&'static Command> {
     commands::named(name).ok_or_else(|| {
         let program = program.name();
-        Usage::error(match commands::unsupported(name) {
-            Some(reason) => format!("{program} {name}: {reason}"),
-            None => format!("there is no command {name:?}: `{program} --help` lists them"),
-        })
+        Usage::error(format!("there is no command {name:?}: `{program} --help` lists them"))
     })
 }
 

@@ -151,7 +151,7 @@ mod tests {
             (&[key("a")], (2, 8)),
             (&[key("a"), Step::Index(0)], (2, 9)),
             (&[key("a"), Step::Index(1), key("b}")], (2, 19)),
-            (&[key("a"), Step::Index(1), key("c")], (2, 34)),
+            (&[key("a"), Step::Index(1), key("c")], (2, 33)),
             (&[key("d")], (3, 9)),
             (&[key("a"), Step::Index(1), key("missing")], (2, 12)),
         ];
