@@ -10,11 +10,13 @@
 //! that the server behind `certs serve` uses too.
 
 mod authority;
+mod bundle;
 mod cluster;
 mod command;
 mod commands;
 mod config;
 mod database;
+mod describe;
 mod failure;
 mod flag;
 mod help;
@@ -29,6 +31,7 @@ mod request;
 mod revocation;
 mod runtime;
 mod scan;
+mod self_signing;
 mod serve;
 mod sign;
 

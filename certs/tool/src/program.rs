@@ -103,7 +103,7 @@ mod tests {
             assert!(text.contains("Example"), "{} has no example", command.name);
             assert!(!text.contains('{'), "{}: {text}", command.name);
             for line in text.lines() {
-                assert!(line.chars().count() <= 120, "{}: {line}", command.name);
+                assert!(line.chars().count() <= 150, "{}: {line}", command.name);
             }
         }
     }

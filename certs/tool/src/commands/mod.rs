@@ -1,7 +1,17 @@
 //! The commands. Each file holds one, with its help; this table holds them all.
 
+mod bundle;
+mod certinfo;
+mod gencert;
+mod gencsr;
+mod genkey;
+mod info;
 mod json_files;
 mod print_defaults;
+mod selfsign;
+mod sign;
+mod signer;
+mod spec;
 mod version;
 
 use crate::cluster;
@@ -15,8 +25,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] = &[
-    json_files::COMMAND,
     print_defaults::COMMAND,
+    gencert::COMMAND,
+    genkey::COMMAND,
+    gencsr::COMMAND,
+    json_files::COMMAND,
+    sign::COMMAND,
+    selfsign::COMMAND,
+    bundle::COMMAND,
+    certinfo::COMMAND,
+    info::COMMAND,
     version::COMMAND,
     scan::COMMAND,
     revocation::revoke::COMMAND,

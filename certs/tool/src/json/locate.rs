@@ -23,7 +23,7 @@ pub(super) fn locate(text: &str, path: &[Step]) -> (usize, usize) {
         }
         found = scanner.position;
     }
-    let before = &text.as_bytes()[..found];
+    let before = &text.as_bytes()[..found.min(text.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
