@@ -1,6 +1,5 @@
 //! Which client certificates a listener takes: a chain to an authority, then names and revocation.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,7 +10,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::revocation_list::CertificateRevocationList;
+
+use crate::live::Revoked;
 
 /// Whose certificates are taken, of those that an authority has signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,44 +78,12 @@ impl AlternativeNames {
     }
 }
 
-/// Serial numbers that a revocation list names. As in etcd the list's issuer is not looked at: who
-/// can write the file decides.
-#[derive(Debug, Default)]
-pub(crate) struct Revoked(HashSet<Vec<u8>>);
-
-impl Revoked {
-    /// Reads a list in DER, as etcd takes it, or in PEM.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        use rustls_pki_types::CertificateRevocationListDer;
-        use rustls_pki_types::pem::PemObject;
-        let der = match CertificateRevocationListDer::from_pem_slice(bytes) {
-            Ok(list) => list.to_vec(),
-            Err(_) => bytes.to_vec(),
-        };
-        let (_, list) =
-            CertificateRevocationList::from_der(&der).map_err(|error| error.to_string())?;
-        let serials = list.iter_revoked_certificates();
-        Ok(Self(serials.map(|revoked| number(revoked.raw_serial()).to_vec()).collect()))
-    }
-
-    fn names(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return true };
-        self.0.contains(number(certificate.raw_serial()))
-    }
-}
-
-/// A serial number without the zeros that DER may put before it.
-fn number(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-    &serial[zeros..]
-}
-
 /// webpki's verifier, and what etcd demands besides.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     pub chain: Arc<dyn ClientCertVerifier>,
     pub allowed: Allowed,
-    pub revoked: Option<Revoked>,
+    pub revoked: Revoked,
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -141,13 +109,10 @@ impl ClientCertVerifier for ClientVerifier {
         if !self.allowed.takes(end_entity) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
-        let mut presented = std::iter::once(end_entity).chain(intermediates);
-        match &self.revoked {
-            Some(revoked) if presented.any(|certificate| revoked.names(certificate)) => {
-                Err(CertificateError::Revoked.into())
-            }
-            _ => Ok(verified),
+        if self.revoked.names(end_entity) || self.revoked.names_any_of(intermediates) {
+            return Err(CertificateError::Revoked.into());
         }
+        Ok(verified)
     }
 
     fn verify_tls12_signature(

@@ -38,6 +38,15 @@ pub(crate) fn read_optional(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
+/// As [`read_optional`], whatever the file holds.
+pub(crate) fn read_optional_bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
+}
+
 /// Writes a pair. The key goes first, so that no certificate is ever without its key.
 pub(crate) fn write_pair(directory: &Path, name: &str, pair: &Pair) -> Result<(), Error> {
     let (certificate, key) = pair_paths(directory, name);

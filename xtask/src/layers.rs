@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("apiserver", &["api", "certs", "store"]),
     ("controller-manager", &["api", "client"]),
     ("scheduler", &["api", "client"]),
-    ("kubelet-lite", &["api", "client", "network"]),
+    ("kubelet-lite", &["api", "certs", "client", "network"]),
     ("ctl", &["store-proto"]),
     (
         "coracle",

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use api::{Identity, Status};
 use axum::body::Body;
@@ -14,6 +15,7 @@ use super::deadline::deadline;
 use super::impersonation::acting;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
+use crate::listener::ClientCertificateEnd;
 use crate::metrics::RequestLabels;
 use crate::nonresource;
 use crate::registry::Query;
@@ -95,6 +97,9 @@ async fn answer(
     query: Query,
     verb: &str,
 ) -> Response<Body> {
+    if let Some(end) = request.extensions().get::<ClientCertificateEnd>() {
+        state.metrics.observe_client_certificate(end.left(SystemTime::now()));
+    }
     let uri_path = request.uri().path().to_owned();
     let identity = request.extensions().get::<Identity>().cloned().unwrap_or_else(anonymous);
     let identity = match acting(identity, request.headers(), &*state.authorizer) {
