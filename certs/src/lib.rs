@@ -21,13 +21,12 @@
 
 mod authority;
 mod clients;
-mod cluster;
+pub mod cluster;
 mod error;
 mod files;
 mod from_files;
 #[cfg(test)]
 mod from_files_test;
-mod inspect;
 mod kubeconfig;
 mod leaf;
 mod live;
