@@ -26,6 +26,10 @@ pub enum Error {
          signed where its key is"
     )]
     ExternalAuthority { certificate: PathBuf, subject: String },
+    #[error("the authority {authority} cannot roll over: {reason}")]
+    Rollover { authority: &'static str, reason: String },
+    #[error("cannot revoke {subject}: {reason}")]
+    Revoke { subject: String, reason: String },
     #[error("cannot make a key for {subject}: {reason}")]
     Generate { subject: String, reason: String },
     #[error("cannot sign the certificate of {subject}: {reason}")]

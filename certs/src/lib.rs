@@ -31,6 +31,7 @@ mod kubeconfig;
 mod leaf;
 mod live;
 mod protocol;
+pub mod rotation;
 mod self_signed;
 mod tls;
 mod watched;

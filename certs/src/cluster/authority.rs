@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{Issuer, KeyPair};
+use rcgen::{CertificateRevocationListParams, Issuer, KeyPair};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
@@ -39,6 +39,7 @@ impl ClusterAuthority {
         directory: &Path,
         kind: AuthorityKind,
         settings: &Settings,
+        now: OffsetDateTime,
     ) -> Result<Self, Error> {
         if let Some(authority) = Self::read(directory, kind, settings)? {
             return Ok(authority);
@@ -47,7 +48,6 @@ impl ClusterAuthority {
         if read_optional(&key)?.is_some() {
             return Err(Error::HalfPair { present: key, missing: certificate });
         }
-        let now = OffsetDateTime::now_utc();
         let validity = Validity::starting(now, settings.authority_lifetime);
         let key = settings.key_algorithm.generate(kind.common_name())?;
         let authority = Authority::self_signed(kind.common_name(), &key, validity)?;
@@ -128,6 +128,42 @@ impl ClusterAuthority {
         bundle::validity(self.signer())
     }
 
+    /// The certificate that signs, without the others in its file.
+    pub(crate) fn signer_pem(&self) -> String {
+        pem_of_all(&[self.signer()])
+    }
+
+    /// Whether nobody stands above it, so that a successor can be made here.
+    pub(crate) fn is_root(&self) -> bool {
+        bundle::issued(self.signer(), self.signer())
+    }
+
+    /// Whether one of the certificates in its file signed this one.
+    pub(crate) fn issued(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.bundle.certificates().iter().any(|known| bundle::issued(known, certificate))
+    }
+
+    /// Its name, as it stands in what it signs.
+    pub(crate) fn subject_der(&self) -> Vec<u8> {
+        bundle::subject_of(self.signer())
+    }
+
+    /// Signs a revocation list.
+    pub(crate) fn sign_list(
+        &self,
+        list: &CertificateRevocationListParams,
+    ) -> Result<String, Error> {
+        let refuse = |reason: String| Error::Revoke {
+            subject: format!("certificates of {}", self.certificate_path.display()),
+            reason,
+        };
+        let Some(signing) = &self.signing else {
+            return Err(refuse("the authority's key is not here to sign the list".to_owned()));
+        };
+        let list = list.signed_by(&signing.issuer).map_err(|error| refuse(error.to_string()))?;
+        list.pem().map_err(|error| refuse(error.to_string()))
+    }
+
     fn signer(&self) -> &CertificateDer<'static> {
         match &self.signing {
             Some(signing) => &signing.certificate,
@@ -137,13 +173,16 @@ impl ClusterAuthority {
 
     /// Issues a leaf with a new key, of the cluster's algorithm and lifetime.
     pub fn issue(&self, leaf: &Leaf) -> Result<Pair, Error> {
+        self.issue_at(leaf, OffsetDateTime::now_utc())
+    }
+
+    pub(crate) fn issue_at(&self, leaf: &Leaf, now: OffsetDateTime) -> Result<Pair, Error> {
         let Some(signing) = &self.signing else {
             return Err(Error::ExternalAuthority {
                 certificate: self.certificate_path.clone(),
                 subject: leaf.common_name.clone(),
             });
         };
-        let now = OffsetDateTime::now_utc();
         let validity =
             Validity::starting(now, self.settings.leaf_lifetime).within(&self.validity());
         let key = self.settings.key_algorithm.generate(&leaf.common_name)?;

@@ -61,6 +61,10 @@ impl Bundle {
         &self.0
     }
 
+    pub(crate) fn to_pem(&self) -> String {
+        self.0.iter().map(|certificate| pem_of("CERTIFICATE", certificate)).collect()
+    }
+
     /// The certificate of the key whose public half is `public_key`, without its algorithm.
     pub(super) fn of_key(&self, public_key: &[u8]) -> Option<&CertificateDer<'static>> {
         self.0.iter().find(|certificate| public_key_of(certificate) == public_key)
@@ -129,6 +133,12 @@ pub(super) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
 fn public_key_of(certificate: &CertificateDer<'_>) -> Vec<u8> {
     X509Certificate::from_der(certificate)
         .map(|(_, certificate)| certificate.public_key().subject_public_key.data.to_vec())
+        .unwrap_or_default()
+}
+
+pub(super) fn subject_of(certificate: &CertificateDer<'_>) -> Vec<u8> {
+    X509Certificate::from_der(certificate)
+        .map(|(_, certificate)| certificate.subject().as_raw().to_vec())
         .unwrap_or_default()
 }
 

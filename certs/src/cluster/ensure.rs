@@ -47,9 +47,17 @@ impl ClusterPki {
         host: &HostNames,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let now = OffsetDateTime::now_utc();
+        Self::ensure_at(directory, host, settings, OffsetDateTime::now_utc())
+    }
+
+    pub(crate) fn ensure_at(
+        directory: &Path,
+        host: &HostNames,
+        settings: &Settings,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
         let authority = |kind| {
-            let authority = ClusterAuthority::ensure(directory, kind, settings)?;
+            let authority = ClusterAuthority::ensure(directory, kind, settings, now)?;
             authority.check(now)?;
             Ok::<_, Error>(authority)
         };
@@ -130,7 +138,7 @@ fn ensure_leaf(
     let (condition, pair) = examine(directory, spec, authority, &leaf, now)?;
     match pair {
         Some(pair) if condition == Condition::Serves => Ok(pair),
-        _ => issue(directory, spec, authority, &leaf),
+        _ => write(directory, spec, authority.issue_at(&leaf, now)?),
     }
 }
 
@@ -159,7 +167,10 @@ pub fn issue(
     authority: &ClusterAuthority,
     leaf: &Leaf,
 ) -> Result<Pair, Error> {
-    let pair = authority.issue(leaf)?;
+    write(directory, spec, authority.issue(leaf)?)
+}
+
+fn write(directory: &Path, spec: &LeafSpec, pair: Pair) -> Result<Pair, Error> {
     if let Place::Pair(path) = spec.place {
         write_pair(directory, path, &pair)?;
     }

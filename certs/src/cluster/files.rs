@@ -12,7 +12,7 @@ use crate::files::{Pair, pair_paths, read_optional};
 
 /// A leaf's certificate and key as found, each perhaps not there.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub certificate: Option<String>,
     pub key: Option<String>,
 }
@@ -45,12 +45,12 @@ fn kubeconfig_directory(directory: &Path) -> &Path {
 }
 
 /// A private key in any of the forms that tools write: PKCS#8, SEC1, PKCS#1.
-pub(super) fn read_key(pem: &str) -> Result<KeyPair, String> {
+pub(crate) fn read_key(pem: &str) -> Result<KeyPair, String> {
     let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
     KeyPair::try_from(&der).map_err(|error| error.to_string())
 }
 
-pub(super) fn parse_key(path: &Path, pem: &str) -> Result<KeyPair, Error> {
+pub(crate) fn parse_key(path: &Path, pem: &str) -> Result<KeyPair, Error> {
     read_key(pem).map_err(|reason| Error::Malformed {
         path: path.to_owned(),
         expected: "private key",

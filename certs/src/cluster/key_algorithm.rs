@@ -29,7 +29,7 @@ impl KeyAlgorithm {
         }
     }
 
-    pub(super) fn generate(self, subject: &str) -> Result<KeyPair, Error> {
+    pub(crate) fn generate(self, subject: &str) -> Result<KeyPair, Error> {
         let rsa = |size| KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size);
         let key = match self {
             Self::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),

@@ -19,6 +19,7 @@ mod key_algorithm;
 pub mod leaves;
 mod settings;
 
+pub(crate) use files::parse_key;
 pub use authorities::AuthorityKind;
 pub use authority::ClusterAuthority;
 pub use bundle::Bundle;
