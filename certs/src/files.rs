@@ -5,13 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::error::Error;
-
-/// Characters in a line of PEM.
-const PEM_LINE: usize = 64;
 
 /// A certificate and its private key, both PEM.
 #[derive(Clone)]
@@ -40,17 +34,6 @@ impl std::fmt::Debug for Pair {
             .field("certificate", &self.certificate)
             .finish_non_exhaustive()
     }
-}
-
-/// PEM text of one object.
-pub(crate) fn pem_of(label: &str, der: &[u8]) -> String {
-    let encoded = STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in encoded.as_bytes().chunks(PEM_LINE) {
-        text.extend(line.iter().copied().map(char::from));
-        text.push('\n');
-    }
-    text + &format!("-----END {label}-----\n")
 }
 
 /// Paths of the pair called `name` under a PKI directory.

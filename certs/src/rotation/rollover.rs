@@ -7,8 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::phase::{Next, Phase, Step, next};
 use super::record::{Pace, Record};
 use super::service_accounts;
-use crate::authority::Authority;
-use crate::cluster::{AuthorityKind, Bundle, ClusterAuthority, Settings, Validity};
+use crate::cluster::{AuthorityKind, Bundle, ClusterAuthority, Settings, found};
 use crate::error::Error;
 use crate::files::{
     Pair, move_into_place, pair_paths, read_optional, remove, write_pair, write_public,
@@ -71,7 +70,7 @@ impl<'a> Rollover<'a> {
     fn refusal(&self) -> Option<&'static str> {
         if self.authority.is_external() {
             Some("its key is not here: replace it where the key is")
-        } else if !self.authority.is_root() {
+        } else if !self.authority.signer().is_self_signed() {
             Some("it is an intermediate: whoever signed it has to make its successor")
         } else {
             None
@@ -120,12 +119,9 @@ impl<'a> Rollover<'a> {
     }
 
     fn make_successor(&self, now: OffsetDateTime) -> Result<Pair, Error> {
-        let name = self.kind.common_name();
-        let key = self.settings.key_algorithm.generate(name)?;
-        let validity = Validity::starting(now, self.settings.authority_lifetime);
-        let authority = Authority::self_signed(name, &key, validity)?;
-        write_pair(self.directory, &next_name(self.kind), authority.pair())?;
-        Ok(authority.pair().clone())
+        let pair = found(self.kind, self.settings, now)?;
+        write_pair(self.directory, &next_name(self.kind), &pair)?;
+        Ok(pair)
     }
 
     fn switch(&self, pace: Pace, now: OffsetDateTime) -> Result<(), Error> {
@@ -143,7 +139,7 @@ impl<'a> Rollover<'a> {
         if self.phase == Phase::Settled {
             return Ok(());
         }
-        write_public(self.authority.certificate_path(), self.authority.signer_pem().as_bytes())?;
+        write_public(self.authority.certificate_path(), self.authority.signer().to_pem().as_bytes())?;
         if self.kind == AuthorityKind::Kubernetes {
             service_accounts::retire(self.directory)?;
         }
@@ -179,7 +175,7 @@ fn prepared(directory: &Path, kind: AuthorityKind) -> Result<Option<Pair>, Error
 
 fn contains(bundle: &Bundle, pair: &Pair) -> bool {
     Bundle::parse(&pair.certificate)
-        .is_ok_and(|own| bundle.certificates().contains(&own.certificates()[0]))
+        .is_ok_and(|own| bundle.certificates().contains(own.first()))
 }
 
 fn phase(

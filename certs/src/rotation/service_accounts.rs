@@ -3,29 +3,28 @@
 
 use std::path::Path;
 
-use rcgen::PublicKeyData;
-use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::PemObject;
-
-use crate::cluster::{KeyAlgorithm, parse_key};
+use crate::cluster::{new_key, parse_key};
 use crate::error::Error;
-use crate::files::{move_into_place, pem_of, read_optional, write_private, write_public};
+use crate::files::{move_into_place, read_optional, write_private, write_public};
+use crate::x509::{KeyAlgorithm, pem};
 
 const SUBJECT: &str = "service-account tokens";
 const PRIVATE: &str = "sa.key";
 const PUBLIC: &str = "sa.pub";
 const NEXT: &str = "sa.next.key";
+const LABEL: &str = "PUBLIC KEY";
 
 /// Those that tokens may be verified with, in DER. Empty where tokens are made elsewhere.
-pub fn public_keys(directory: &Path) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, Error> {
+pub fn public_keys(directory: &Path) -> Result<Vec<Vec<u8>>, Error> {
     let path = directory.join(PUBLIC);
-    let Some(pem) = read_optional(&path)? else { return Ok(Vec::new()) };
-    let keys: Result<Vec<_>, _> = SubjectPublicKeyInfoDer::pem_slice_iter(pem.as_bytes()).collect();
-    keys.map_err(|error| Error::Malformed {
+    let Some(text) = read_optional(&path)? else { return Ok(Vec::new()) };
+    let blocks = pem::decode(&text).map_err(|error| Error::Malformed {
         path,
         expected: "public keys",
         reason: error.to_string(),
-    })
+    })?;
+    let keys = blocks.into_iter().filter(|block| block.label == LABEL);
+    Ok(keys.map(|block| block.contents.to_vec()).collect())
 }
 
 /// Makes the next key and tells its public half.
@@ -36,15 +35,19 @@ pub(super) fn announce(directory: &Path, algorithm: KeyAlgorithm) -> Result<(), 
     let path = directory.join(NEXT);
     let next = match read_optional(&path)?.map(|pem| parse_key(&path, &pem)) {
         Some(Ok(key)) => key,
-        _ => algorithm.generate(SUBJECT)?,
+        _ => {
+            let (key, pem) = new_key(algorithm, SUBJECT)?;
+            write_private(&path, pem.as_bytes())?;
+            key
+        }
     };
-    write_private(&path, next.serialize_pem().as_bytes())?;
     let mut keys = public_keys(directory)?;
-    let own = next.subject_public_key_info();
-    if !keys.iter().any(|known| **known == *own) {
-        keys.push(own.into());
+    let own = next.public_key_der();
+    if !keys.iter().any(|known| known == own) {
+        keys.push(own.to_vec());
+        write(directory, &keys)?;
     }
-    write(directory, &keys)
+    Ok(())
 }
 
 pub(super) fn switch(directory: &Path) -> Result<(), Error> {
@@ -57,12 +60,11 @@ pub(super) fn switch(directory: &Path) -> Result<(), Error> {
 /// Leaves the public half of the key that signs.
 pub(super) fn retire(directory: &Path) -> Result<(), Error> {
     let path = directory.join(PRIVATE);
-    let Some(pem) = read_optional(&path)? else { return Ok(()) };
-    let key = parse_key(&path, &pem)?;
-    write(directory, &[key.subject_public_key_info().into()])
+    let Some(text) = read_optional(&path)? else { return Ok(()) };
+    write(directory, &[parse_key(&path, &text)?.public_key_der().to_vec()])
 }
 
-fn write(directory: &Path, keys: &[SubjectPublicKeyInfoDer<'_>]) -> Result<(), Error> {
-    let pem: String = keys.iter().map(|key| pem_of("PUBLIC KEY", key)).collect();
-    write_public(&directory.join(PUBLIC), pem.as_bytes())
+fn write(directory: &Path, keys: &[Vec<u8>]) -> Result<(), Error> {
+    let text: String = keys.iter().map(|key| pem::encode(LABEL, key)).collect();
+    write_public(&directory.join(PUBLIC), text.as_bytes())
 }

@@ -76,7 +76,7 @@ impl ControlPlane {
 
         let components = Group::default();
         let mut controllers = controller_manager::Config::new(connector.clone());
-        controllers.root_ca_pem = Some(pki.ca.certificate_pem().to_owned());
+        controllers.root_ca_pem = Some(pki.ca.roots_pem().to_owned());
         components.spawn(controller_manager::run(controllers, components.token()));
         let scheduler = scheduler::Config::new(connector.clone());
         components.spawn(scheduler::run(scheduler, components.token()));

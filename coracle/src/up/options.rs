@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use certs::x509::KeyAlgorithm;
 use kubelet_lite::RuntimeKind;
 
 use crate::exit::Usage;
@@ -34,6 +35,11 @@ pub struct Options {
     /// Keep the store to this process: do not listen for etcd clients or peers
     #[arg(long)]
     pub no_etcd_listener: bool,
+    /// Kind of new keys: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384
+    ///
+    /// As kubeadm's encryptionAlgorithm. Keys that exist stay until their certificates are renewed.
+    #[arg(long, value_name = "ALGORITHM", default_value = "ECDSA-P256", value_parser = certs::cluster::key_algorithm)]
+    pub key_algorithm: KeyAlgorithm,
     /// Use a temporary data directory that is removed at exit
     #[arg(long, conflicts_with_all = ["data_dir", "memory"])]
     pub ephemeral: bool,
@@ -100,6 +106,7 @@ mod tests {
             (&["--nodes", "3", "--runtime", "containers"][..], "--runtime hollow"),
             (&["--nodes", "0"], "--nodes"),
             (&["--runtime", "docker"], "docker"),
+            (&["--key-algorithm", "RSA-1024"], "RSA-2048"),
             (&["--client-port", "6443"], "--secure-port"),
             (&["--ephemeral", "--data-dir", "/tmp/x"], "--data-dir"),
             (&["--ephemeral", "--memory"], "--memory"),
