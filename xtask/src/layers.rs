@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("base2histogram", &[]),
     ("store", &["store-proto"]),
     ("certs", &[]),
-    ("certs-tool", &["certs"]),
+    ("certs-tool", &["certs", "store-proto"]),
     ("network", &[]),
     ("client", &["api", "certs"]),
     ("apiserver", &["api", "certs", "store"]),

@@ -1,5 +1,6 @@
 //! What a command is.
 
+use crate::failure::Usage;
 use crate::flag::{Flag, Flags, Order};
 use crate::{Host, Program};
 
@@ -52,4 +53,17 @@ pub(crate) struct Call<'a> {
     pub flags: Flags,
     pub arguments: Vec<String>,
     pub host: &'a Host,
+}
+
+impl Call<'_> {
+    /// Refuses arguments, for commands that take only flags.
+    pub fn no_arguments(&self) -> anyhow::Result<()> {
+        match self.arguments.first() {
+            None => Ok(()),
+            Some(argument) => Err(Usage::error(format!(
+                "{} takes no arguments, and {argument:?} is one: see --help",
+                self.command.name
+            ))),
+        }
+    }
 }

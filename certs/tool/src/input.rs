@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, bail};
-use certs::x509::{Certificate, PrivateKey, Request};
+use certs::x509::{Certificate, Issuer, PrivateKey, Request};
 
 use crate::json::Document;
 use crate::log;
@@ -60,6 +60,12 @@ pub(crate) fn read_request(file: &str) -> anyhow::Result<Request> {
 pub(crate) fn read_key(place: &str) -> anyhow::Result<PrivateKey> {
     warn_of_readers(place);
     PrivateKey::from_pem(&read_prefixed(place)?).with_context(|| name_of(place).to_owned())
+}
+
+/// An authority with its key, which must fit.
+pub(crate) fn read_issuer(certificate: &str, key: &str) -> anyhow::Result<Issuer> {
+    let issuer = Issuer::new(read_certificate(certificate)?, read_key(key)?);
+    issuer.with_context(|| format!("{} and {}", name_of(certificate), name_of(key)))
 }
 
 fn warn_of_readers(place: &str) {

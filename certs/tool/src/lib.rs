@@ -12,14 +12,20 @@
 mod cluster;
 mod command;
 mod commands;
+mod database;
 mod failure;
 mod flag;
 mod help;
 mod input;
 mod json;
 mod log;
+mod ocsp;
 mod output;
 mod program;
+mod remote;
+mod revocation;
+mod runtime;
+mod serve;
 
 use std::ffi::OsString;
 use std::net::IpAddr;

@@ -52,6 +52,11 @@ macro_rules! warning {
         $crate::log::write($crate::log::Level::Warning, format_args!($($message)*))
     };
 }
+macro_rules! error {
+    ($($message:tt)*) => {
+        $crate::log::write($crate::log::Level::Error, format_args!($($message)*))
+    };
+}
 
 #[allow(unused_imports, reason = "not every build has a use for every level")]
-pub(crate) use {debug, info, warning};
+pub(crate) use {debug, error, info, warning};

@@ -6,6 +6,7 @@ mod version;
 
 use crate::cluster;
 use crate::command::Command;
+use crate::{ocsp, revocation, serve};
 
 /// CFSSL's, then those for a cluster.
 pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
@@ -13,8 +14,19 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
 }
 
 /// In the order in which the help tells them.
-pub(crate) const ALL: &[Command] =
-    &[json_files::COMMAND, print_defaults::COMMAND, version::COMMAND];
+pub(crate) const ALL: &[Command] = &[
+    json_files::COMMAND,
+    print_defaults::COMMAND,
+    version::COMMAND,
+    revocation::revoke::COMMAND,
+    revocation::crl::COMMAND,
+    revocation::gencrl::COMMAND,
+    ocsp::sign::COMMAND,
+    ocsp::refresh::COMMAND,
+    ocsp::dump::COMMAND,
+    ocsp::serve::COMMAND,
+    serve::COMMAND,
+];
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
     all().find(|command| command.name == name)
