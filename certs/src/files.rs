@@ -21,8 +21,7 @@ impl Pair {
             return false;
         };
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        !chain.is_empty()
-            && rustls::sign::CertifiedKey::from_der(chain, key, &provider).is_ok()
+        !chain.is_empty() && rustls::sign::CertifiedKey::from_der(chain, key, &provider).is_ok()
     }
 }
 

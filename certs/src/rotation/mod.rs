@@ -26,7 +26,7 @@
 //! that knows only the old one has run out, and every leaf that it signed too. Several hosts that
 //! share an authority are led by hand, one step on all of them and then the next ([`Pace::ByHand`]).
 
-mod expirations;
+mod endings;
 mod lock;
 mod phase;
 mod record;
@@ -37,10 +37,10 @@ mod rollover_test;
 mod round;
 mod service_accounts;
 
-pub use expirations::{Expiration, expirations};
+pub use endings::{Ending, endings};
 pub use phase::{Next, Phase, Step, next};
 pub use record::{Pace, Record};
-pub use revoke::{REVOCATION_LISTS, revoke};
+pub use revoke::{REVOCATION_LISTS, revoke, revoke_serial};
 pub use rollover::{Rollover, least_pace};
 pub use round::{Round, round};
 pub use service_accounts::public_keys;

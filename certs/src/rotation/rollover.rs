@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::phase::{Next, Phase, Step, next};
 use super::record::{Pace, Record};
 use super::service_accounts;
-use crate::cluster::{AuthorityKind, Bundle, ClusterAuthority, Settings, found};
+use crate::cluster::{AuthorityKind, Bundle, ClusterAuthority, Settings, Validity, found};
 use crate::error::Error;
 use crate::files::{
     Pair, move_into_place, pair_paths, read_optional, remove, write_pair, write_public,
@@ -27,6 +27,7 @@ pub struct Rollover<'a> {
     authority: ClusterAuthority,
     /// The next one, where both its files are whole.
     prepared: Option<Pair>,
+    record: Option<Record>,
     phase: Phase,
 }
 
@@ -45,7 +46,12 @@ impl<'a> Rollover<'a> {
         let record = read_optional(&record_path(directory, kind))?;
         let record = record.and_then(|text| Record::parse(&text));
         let phase = phase(&authority, prepared.as_ref(), record, now);
-        Ok(Some(Self { directory, kind, settings, authority, prepared, phase }))
+        Ok(Some(Self { directory, kind, settings, authority, prepared, record, phase }))
+    }
+
+    /// Of the certificate that signs.
+    pub fn validity(&self) -> Validity {
+        self.authority.validity()
     }
 
     pub fn phase(&self) -> Phase {
@@ -137,14 +143,25 @@ impl<'a> Rollover<'a> {
 
     fn retire(&self) -> Result<(), Error> {
         if self.phase == Phase::Settled {
-            return Ok(());
+            return self.tidy();
         }
-        write_public(self.authority.certificate_path(), self.authority.signer().to_pem().as_bytes())?;
+        // The authority's file last: without a predecessor in it there is nothing to retire.
         if self.kind == AuthorityKind::Kubernetes {
             service_accounts::retire(self.directory)?;
         }
         remove(&pair_paths(self.directory, &next_name(self.kind)).0)?;
+        let signer = self.authority.signer().to_pem();
+        write_public(self.authority.certificate_path(), signer.as_bytes())?;
         remove(&record_path(self.directory, self.kind))
+    }
+
+    /// Removes the record of a rollover that was over when the process was killed.
+    pub(super) fn tidy(&self) -> Result<(), Error> {
+        let over = self.record.is_some_and(|record| record.step != Step::Announce);
+        if self.phase == Phase::Settled && over {
+            remove(&record_path(self.directory, self.kind))?;
+        }
+        Ok(())
     }
 
     fn write_record(&self, step: Step, pace: Pace, since: OffsetDateTime) -> Result<(), Error> {
@@ -174,8 +191,7 @@ fn prepared(directory: &Path, kind: AuthorityKind) -> Result<Option<Pair>, Error
 }
 
 fn contains(bundle: &Bundle, pair: &Pair) -> bool {
-    Bundle::parse(&pair.certificate)
-        .is_ok_and(|own| bundle.certificates().contains(own.first()))
+    Bundle::parse(&pair.certificate).is_ok_and(|own| bundle.certificates().contains(own.first()))
 }
 
 fn phase(

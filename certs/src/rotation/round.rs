@@ -4,7 +4,7 @@ use std::path::Path;
 
 use time::{Duration, OffsetDateTime};
 
-use super::expirations::{Expiration, expirations};
+use super::endings::{Ending, endings};
 use super::lock::Lock;
 use super::phase::{Next, Phase, Step};
 use super::rollover::Rollover;
@@ -20,7 +20,7 @@ pub struct Round {
     pub pki: ClusterPki,
     /// What was done to authorities.
     pub steps: Vec<(AuthorityKind, Step)>,
-    pub expirations: Vec<Expiration>,
+    pub endings: Vec<Ending>,
     /// When the next round is worth its while.
     pub next: OffsetDateTime,
 }
@@ -38,6 +38,7 @@ pub fn round(
     for kind in AuthorityKind::ALL {
         let rollover = Rollover::read(directory, kind, settings, now)?;
         let Some(rollover) = rollover else { continue };
+        rollover.tidy()?;
         if let Next::Now(step) = rollover.next(now) {
             // A step goes on at the pace that the first was given.
             let pace = match rollover.phase() {
@@ -49,19 +50,19 @@ pub fn round(
         }
     }
     let pki = ClusterPki::ensure_at(directory, host, settings, now)?;
-    let expirations = expirations(directory, host, settings, now)?;
+    let endings = endings(directory, settings, now)?;
     let mut next = now + LONGEST_REST;
     for kind in AuthorityKind::ALL {
         let rollover = Rollover::read(directory, kind, settings, now)?;
         let time = rollover.and_then(|rollover| rollover.next(now).time(now));
         next = time.map_or(next, |time| next.min(time));
     }
-    for expiration in expirations.iter().filter(|expiration| expiration.renewable) {
-        let renewal = expiration.validity.renewal();
+    for ending in endings.iter().filter(|ending| ending.renewable) {
+        let renewal = ending.validity.renewal();
         // What is due and was not renewed gains nothing before its authority rolls over.
         if renewal > now {
             next = next.min(renewal);
         }
     }
-    Ok(Round { pki, steps, expirations, next })
+    Ok(Round { pki, steps, endings, next })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cluster::{new_key, parse_key};
 use crate::error::Error;
 use crate::files::{move_into_place, read_optional, write_private, write_public};
-use crate::x509::{KeyAlgorithm, pem};
+use crate::x509::{KeyAlgorithm, decode_pem, encode_pem};
 
 const SUBJECT: &str = "service-account tokens";
 const PRIVATE: &str = "sa.key";
@@ -18,13 +18,13 @@ const LABEL: &str = "PUBLIC KEY";
 pub fn public_keys(directory: &Path) -> Result<Vec<Vec<u8>>, Error> {
     let path = directory.join(PUBLIC);
     let Some(text) = read_optional(&path)? else { return Ok(Vec::new()) };
-    let blocks = pem::decode(&text).map_err(|error| Error::Malformed {
+    let blocks = decode_pem(&text).map_err(|error| Error::Malformed {
         path,
         expected: "public keys",
         reason: error.to_string(),
     })?;
     let keys = blocks.into_iter().filter(|block| block.label == LABEL);
-    Ok(keys.map(|block| block.contents.to_vec()).collect())
+    Ok(keys.map(|block| block.contents).collect())
 }
 
 /// Makes the next key and tells its public half.
@@ -65,6 +65,6 @@ pub(super) fn retire(directory: &Path) -> Result<(), Error> {
 }
 
 fn write(directory: &Path, keys: &[Vec<u8>]) -> Result<(), Error> {
-    let text: String = keys.iter().map(|key| pem::encode(LABEL, key)).collect();
+    let text: String = keys.iter().map(|key| encode_pem(LABEL, key)).collect();
     write_public(&directory.join(PUBLIC), text.as_bytes())
 }
