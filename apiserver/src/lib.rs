@@ -11,6 +11,7 @@
 //! extension.
 
 pub mod admission;
+mod authn;
 mod bootstrap;
 mod cache;
 mod chain;

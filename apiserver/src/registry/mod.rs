@@ -9,6 +9,7 @@
 
 mod admission;
 mod body;
+mod certificates;
 mod core;
 mod delete;
 mod deletion;
@@ -25,6 +26,7 @@ mod storage;
 pub mod subresources;
 mod write;
 
+pub use certificates::parse as certificate_request;
 pub use body::{check_envelope, read, read_object};
 pub use core::Registry;
 pub use delete::{Deleted, details};
