@@ -1,7 +1,6 @@
 //! Which client certificates a listener takes: a chain to an authority, then names and revocation.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -9,7 +8,6 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -48,34 +46,6 @@ pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
     Some(name.to_owned())
-}
-
-/// The names and addresses that a certificate is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AlternativeNames {
-    pub hosts: Vec<String>,
-    pub addresses: Vec<IpAddr>,
-}
-
-impl AlternativeNames {
-    /// Of a certificate that was verified; one that cannot be read has none.
-    pub fn of(certificate: &CertificateDer<'_>) -> Self {
-        let mut names = Self::default();
-        let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return names };
-        let extension = certificate.subject_alternative_name().ok().flatten();
-        for name in extension.iter().flat_map(|extension| &extension.value.general_names) {
-            match name {
-                GeneralName::DNSName(host) => names.hosts.push((*host).to_owned()),
-                GeneralName::IPAddress(bytes) => {
-                    let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-                    let v6 = || <[u8; 16]>::try_from(*bytes).map(IpAddr::from);
-                    names.addresses.extend(v4.or_else(|_| v6()));
-                }
-                _ => {}
-            }
-        }
-        names
-    }
 }
 
 /// Serial numbers that a revocation list names. As in etcd the list's issuer is not looked at: who

@@ -34,9 +34,10 @@ mod protocol;
 mod self_signed;
 mod tls;
 mod watched;
+pub mod x509;
 
 pub use authority::Authority;
-pub use clients::{Allowed, AlternativeNames, common_name};
+pub use clients::{Allowed, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
@@ -46,3 +47,4 @@ pub use leaf::{Leaf, Usage};
 pub use protocol::{Protocol, TlsVersion};
 pub use self_signed::self_signed;
 pub use tls::{ClientAuth, client_config, server_config};
+pub use x509::AlternativeNames;
