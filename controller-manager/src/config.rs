@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use client::Connector;
 
+use crate::certificates::Signing;
 use crate::clock::{Clock, SystemClock};
 
 pub struct Config {
@@ -13,6 +14,8 @@ pub struct Config {
     /// PEM of the CA that the API server's certificate is signed by, published to each namespace as
     /// ConfigMap `kube-root-ca.crt`. Without it none is published.
     pub root_ca_pem: Option<String>,
+    /// With what approved requests for certificates are signed. Without it they stay approved.
+    pub signing: Option<Signing>,
     pub timings: Timings,
     pub clock: Arc<dyn Clock>,
 }
@@ -22,6 +25,7 @@ impl Config {
         Self {
             connector,
             root_ca_pem: None,
+            signing: None,
             timings: Timings::default(),
             clock: Arc::new(SystemClock::default()),
         }

@@ -15,7 +15,8 @@ pub fn admit(request: &mut Request<'_>, _lister: &dyn Lister) -> Result<(), Stat
     if request.may_for_signer("approve", signer) {
         return Ok(());
     }
-    Err(request.forbid(&format!("user not permitted to approve requests with signerName {signer:?}")))
+    Err(request
+        .forbid(&format!("user not permitted to approve requests with signerName {signer:?}")))
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub fn admit(request: &mut Request<'_>, _lister: &dyn Lister) -> Result<(), Stat
         return Ok(());
     };
     let signer = text(old, "spec.signerName");
-    let unchanged = same_at(new, old, "status.certificate")
-        && same_at(new, old, "status.conditions");
+    let unchanged =
+        same_at(new, old, "status.certificate") && same_at(new, old, "status.conditions");
     if unchanged || request.may_for_signer("sign", signer) {
         return Ok(());
     }
@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn signers_sign() {
         let issued = json!({"certificate": "Y2VydA=="});
-        assert_eq!(change(Identity::controller("certificate-controller"), issued.clone()), "admitted");
+        assert_eq!(
+            change(Identity::controller("certificate-controller"), issued.clone()),
+            "admitted"
+        );
         assert_eq!(change(Identity::node("n"), json!({})), "admitted");
         assert!(change(Identity::node("n"), issued).contains("not permitted to sign"));
         let failed = json!({"conditions": [{"type": "Failed", "status": "True"}]});

@@ -139,8 +139,10 @@ mod tests {
         assert_eq!(groups(&secret(&[]), TOKEN).unwrap(), plain);
         let later = secret(&[("expiration", Some("2026-01-01T00:00:01Z"))]);
         assert_eq!(groups(&later, TOKEN).unwrap(), plain);
-        let more =
-            secret(&[("auth-extra-groups", Some("system:bootstrappers:a-b,system:bootstrappers:c"))]);
+        let more = secret(&[(
+            "auth-extra-groups",
+            Some("system:bootstrappers:a-b,system:bootstrappers:c"),
+        )]);
         assert_eq!(
             groups(&more, TOKEN).unwrap()[1..3],
             ["system:bootstrappers:a-b", "system:bootstrappers:c"]
@@ -149,7 +151,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for token in ["abcdef", "abcdef.0123456789abcde", "ABCDEF.0123456789abcdef", "abcdef.x.y", ""] {
+        for token in
+            ["abcdef", "abcdef.0123456789abcde", "ABCDEF.0123456789abcdef", "abcdef.x.y", ""]
+        {
             assert!(Token::parse(token).is_none(), "{token}");
         }
         assert_eq!(groups(&secret(&[]), "abcdef.0123456789abcdee"), None);

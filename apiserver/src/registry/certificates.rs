@@ -93,7 +93,9 @@ fn check_certificates(csr: &Value) -> Result<(), String> {
     for block in blocks {
         if block.label != CERTIFICATE_LABEL {
             let found = block.label;
-            return Err(format!("only {CERTIFICATE_LABEL} PEM blocks are allowed, found {found:?}"));
+            return Err(format!(
+                "only {CERTIFICATE_LABEL} PEM blocks are allowed, found {found:?}"
+            ));
         }
         Certificate::from_der(&block.contents).map_err(|error| error.to_string())?;
     }

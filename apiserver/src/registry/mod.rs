@@ -26,8 +26,8 @@ mod storage;
 pub mod subresources;
 mod write;
 
-pub use certificates::parse as certificate_request;
 pub use body::{check_envelope, read, read_object};
+pub use certificates::parse as certificate_request;
 pub use core::Registry;
 pub use delete::{Deleted, details};
 pub use deletion::DeleteOptions;

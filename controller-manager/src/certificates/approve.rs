@@ -82,10 +82,8 @@ mod tests {
             return None;
         }
         let mut node = Node::default();
-        node.status.addresses = vec![NodeAddress {
-            type_: "InternalIP".to_owned(),
-            address: "10.0.0.1".to_owned(),
-        }];
+        node.status.addresses =
+            vec![NodeAddress { type_: "InternalIP".to_owned(), address: "10.0.0.1".to_owned() }];
         Some(node)
     }
 

@@ -107,7 +107,13 @@ mod tests {
         let with_rsa = ["key encipherment", "digital signature", "client auth"];
         assert_eq!(check("system:node:n", nodes, &[], &with_rsa), Ok(()));
         for (name, organizations, hosts, usages, fault) in [
-            ("system:node:n", &["system:nodes", "a"][..], &[][..], &CLIENT[..], Fault::Organization),
+            (
+                "system:node:n",
+                &["system:nodes", "a"][..],
+                &[][..],
+                &CLIENT[..],
+                Fault::Organization,
+            ),
             ("system:node:n", &[], &[], &CLIENT, Fault::Organization),
             ("jane", nodes, &[], &CLIENT, Fault::CommonName),
             ("system:node:", nodes, &[], &CLIENT, Fault::CommonName),
@@ -118,7 +124,8 @@ mod tests {
         ] {
             assert_eq!(check(name, organizations, hosts, usages), Err(fault), "{name} {hosts:?}");
         }
-        for usages in [&["client auth"][..], &SERVING, &["digital signature", "client auth", "any"]] {
+        for usages in [&["client auth"][..], &SERVING, &["digital signature", "client auth", "any"]]
+        {
             assert!(matches!(check("system:node:n", nodes, &[], usages), Err(Fault::Usages(_))));
         }
     }

@@ -55,5 +55,6 @@ pub fn certificate(csr: &CertificateSigningRequest) -> Option<&[u8]> {
 /// Nobody has said yes or no.
 pub fn is_open(csr: &CertificateSigningRequest) -> bool {
     use api::resource::certificate_signing_request::{APPROVED, DENIED};
-    certificate(csr).is_none() && [APPROVED, DENIED].iter().all(|kind| condition(csr, kind).is_none())
+    certificate(csr).is_none()
+        && [APPROVED, DENIED].iter().all(|kind| condition(csr, kind).is_none())
 }

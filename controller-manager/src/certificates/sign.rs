@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn a_certificate_says_what_was_asked() {
         let usages = ["digital signature", "client auth"];
-        let csr = csr(APISERVER_CLIENT, "u", &[], "jane", &["a", "b"], &["x.y", "10.0.0.1"], &usages);
+        let csr =
+            csr(APISERVER_CLIENT, "u", &[], "jane", &["a", "b"], &["x.y", "10.0.0.1"], &usages);
         let asked = Asked::read(&csr).expect("readable");
         let made = template(&asked, YEAR, now() + YEAR, now()).expect("signable");
         assert_eq!(made.subject.organizations(), ["a", "b"]);
