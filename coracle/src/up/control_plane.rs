@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::authority::FilesAuthority;
 use super::data_dir::DataDir;
 use super::listeners::EtcdListeners;
 use super::{Options, Urls};
@@ -56,6 +57,7 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     pub async fn start(
+        options: &Options,
         node_address: IpAddr,
         listener: TcpListener,
         etcd: Option<EtcdListeners>,
@@ -77,6 +79,10 @@ impl ControlPlane {
         let components = Group::default();
         let mut controllers = controller_manager::Config::new(connector.clone());
         controllers.root_ca_pem = Some(pki.ca.certificate_pem().to_owned());
+        controllers.signing = Some(controller_manager::Signing {
+            authority: Arc::new(FilesAuthority::new(pki.directory())),
+            duration: options.cluster_signing_duration,
+        });
         components.spawn(controller_manager::run(controllers, components.token()));
         let scheduler = scheduler::Config::new(connector.clone());
         components.spawn(scheduler::run(scheduler, components.token()));

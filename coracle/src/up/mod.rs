@@ -4,6 +4,7 @@
 //! store, the API on it, and everything that speaks to the API. At the end the same in reverse, so
 //! that no component outlives what it talks to.
 
+mod authority;
 mod control_plane;
 mod data_dir;
 mod listeners;
@@ -65,7 +66,8 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let pki = pki.context("cannot prepare the certificates")?;
 
     let Listeners { apiserver, kubelet, etcd } = listeners;
-    let cluster = ControlPlane::start(node_address, apiserver, etcd, store.clone(), &pki).await?;
+    let cluster =
+        ControlPlane::start(options, node_address, apiserver, etcd, store.clone(), &pki).await?;
     let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki, &host).await?;
     let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
     let outcome = tokio::select! {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kubelet_lite::RuntimeKind;
 
@@ -34,6 +35,9 @@ pub struct Options {
     /// Keep the store to this process: do not listen for etcd clients or peers
     #[arg(long)]
     pub no_etcd_listener: bool,
+    /// How long certificates last that are asked for through the API, unless less is asked
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
+    pub cluster_signing_duration: Duration,
     /// Use a temporary data directory that is removed at exit
     #[arg(long, conflicts_with_all = ["data_dir", "memory"])]
     pub ephemeral: bool,
@@ -70,6 +74,14 @@ impl Options {
     }
 }
 
+/// A duration as upstream's flags take it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match store::care::go_duration(text) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        Some(_) | None => Err("a duration such as 8760h or 90m is expected".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -102,6 +114,7 @@ mod tests {
             (&["--runtime", "docker"], "docker"),
             (&["--client-port", "6443"], "--secure-port"),
             (&["--ephemeral", "--data-dir", "/tmp/x"], "--data-dir"),
+            (&["--cluster-signing-duration", "soon"], "--cluster-signing-duration"),
             (&["--ephemeral", "--memory"], "--memory"),
         ] {
             let message = refusal(arguments).unwrap_or_default();
