@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use api::resource::Resource;
+use certs::LiveClient;
 use ipnet::Ipv4Net;
 use store::Store;
 
@@ -21,7 +22,7 @@ pub struct Config {
     /// Where others reach this apiserver: the endpoint of the `kubernetes` Service.
     pub advertise: SocketAddr,
     /// The client certificate shown to kubelets; without it logs cannot be read.
-    pub kubelet_client_tls: Option<Arc<rustls::ClientConfig>>,
+    pub kubelet_client_tls: Option<LiveClient>,
     pub rows: Vec<Arc<Resource>>,
     pub sources: SharedSources,
 }

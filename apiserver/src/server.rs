@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use certs::LiveServer;
 use http::Request;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -84,10 +85,10 @@ impl ApiServer {
     pub async fn serve(
         &self,
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        tls: impl Into<LiveServer>,
         cancel: CancellationToken,
     ) {
-        let serving = listener::serve(listener, tls, self.router(), cancel.clone());
+        let serving = listener::serve(listener, tls.into(), self.router(), cancel.clone());
         let stopping = self.state.stopping.clone();
         tokio::join!(serving, async move {
             cancel.cancelled().await;

@@ -21,6 +21,11 @@ pub enum Error {
     AuthorityExpired { path: PathBuf, not_after: String },
     #[error("{path} is a certificate but not an authority (CA:TRUE is missing)")]
     NotAnAuthority { path: PathBuf },
+    #[error(
+        "the authority in {certificate} has no key here: the certificate of {subject} has to be \
+         signed where its key is"
+    )]
+    ExternalAuthority { certificate: PathBuf, subject: String },
     #[error("cannot make a key for {subject}: {reason}")]
     Generate { subject: String, reason: String },
     #[error("cannot sign the certificate of {subject}: {reason}")]

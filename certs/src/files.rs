@@ -5,7 +5,13 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::error::Error;
+
+/// Characters in a line of PEM.
+const PEM_LINE: usize = 64;
 
 /// A certificate and its private key, both PEM.
 #[derive(Clone)]
@@ -24,6 +30,17 @@ impl std::fmt::Debug for Pair {
     }
 }
 
+/// PEM text of one object.
+pub(crate) fn pem_of(label: &str, der: &[u8]) -> String {
+    let encoded = STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in encoded.as_bytes().chunks(PEM_LINE) {
+        text.extend(line.iter().copied().map(char::from));
+        text.push('\n');
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
 /// Paths of the pair called `name` under a PKI directory.
 pub(crate) fn pair_paths(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
     (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key")))
@@ -33,6 +50,15 @@ pub(crate) fn pair_paths(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
 pub(crate) fn read_optional(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// As [`read_optional`], whatever the file holds.
+pub(crate) fn read_optional_bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),
     }

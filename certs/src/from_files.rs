@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::clients::{Allowed, ClientVerifier, Revoked};
+use crate::clients::{Allowed, ClientVerifier};
 use crate::error::Error;
 use crate::files::Pair;
+use crate::live::RevocationFile;
 use crate::protocol::Protocol;
-use crate::tls::{chain, key, roots};
+use crate::tls::{ClientAuth, chain, key, roots};
 use crate::watched::Watched;
 
 /// Where the authorities of the system lie, by distribution. The first that is there counts.
@@ -39,8 +40,9 @@ pub struct PairFiles {
 pub struct ClientFiles {
     /// The bundle that signs clients.
     pub authorities: PathBuf,
-    pub revoked: Option<PathBuf>,
+    pub revoked: Option<RevocationFile>,
     pub allowed: Allowed,
+    pub demand: ClientAuth,
 }
 
 /// Whom a client believes that it talks to whom it meant.
@@ -69,7 +71,7 @@ impl ServerFiles {
         let mut paths = vec![pair.certificate.clone(), pair.key.clone()];
         if let Some(clients) = &clients {
             paths.push(clients.authorities.clone());
-            paths.extend(clients.revoked.clone());
+            paths.extend(clients.revoked.iter().map(|file| file.path().to_owned()));
         }
         let alpn: Vec<Vec<u8>> = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let build = move || {
@@ -132,16 +134,28 @@ fn server(
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let roots = Arc::new(bundle(&clients.authorities)?);
-            let chain = WebPkiClientVerifier::builder_with_provider(roots, protocol.provider())
-                .build()
-                .map_err(|error| refuse(error.to_string()))?;
-            let revoked = clients.revoked.as_deref().map(revoked).transpose()?;
+            let chain = WebPkiClientVerifier::builder_with_provider(roots, protocol.provider());
+            let chain = match clients.demand {
+                ClientAuth::Required => chain,
+                ClientAuth::Optional => chain.allow_unauthenticated(),
+            };
+            let chain = chain.build().map_err(|error| refuse(error.to_string()))?;
+            let revoked = clients.revoked.as_ref().map(RevocationFile::read).transpose()?;
+            let revoked = revoked.unwrap_or_default();
             let allowed = clients.allowed.clone();
             builder.with_client_cert_verifier(Arc::new(ClientVerifier { chain, allowed, revoked }))
         }
     };
     let read = read_pair(pair)?;
-    builder.with_single_cert(chain(&read)?, key(&read)?).map_err(|error| unusable(pair, &error))
+    let mut config = builder
+        .with_single_cert(chain(&read)?, key(&read)?)
+        .map_err(|error| unusable(pair, &error))?;
+    if clients.is_some() {
+        // A resumed session is not verified anew: who was revoked or has expired would come in.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(config)
 }
 
 fn client(
@@ -253,14 +267,6 @@ fn system_bundle() -> RootCertStore {
         CertificateDer::pem_slice_iter(&certificates).filter_map(Result::ok),
     );
     store
-}
-
-fn revoked(path: &Path) -> Result<Revoked, Error> {
-    Revoked::parse(&read(path)?).map_err(|reason| Error::Malformed {
-        path: path.to_owned(),
-        expected: "revocation list",
-        reason,
-    })
 }
 
 /// Takes any server, but still demands that it holds the key of what it presents.

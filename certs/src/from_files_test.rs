@@ -9,8 +9,8 @@ use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use crate::clients::Allowed;
 use crate::{
-    Authority, ClientConfigFiles, ClientFiles, Leaf, Pair, PairFiles, Protocol, ServerFiles, Trust,
-    Usage,
+    Authority, ClientConfigFiles, ClientFiles, Leaf, Pair, PairFiles, Protocol, RevocationFile,
+    ServerFiles, Trust, Usage,
 };
 
 fn leaf(name: &str) -> Leaf {
@@ -78,8 +78,10 @@ impl World {
     fn server(&self, allowed: Allowed, revoked: Option<&str>) -> Arc<ServerFiles> {
         let clients = ClientFiles {
             authorities: self.ca(),
-            revoked: revoked.map(|name| self.directory.path().join(name)),
+            revoked: revoked
+                .map(|name| RevocationFile::of_etcd(self.directory.path().join(name))),
             allowed,
+            ..ClientFiles::default()
         };
         let protocol = Protocol::default();
         ServerFiles::open("a test", self.server.clone(), Some(clients), protocol, &["h2"])
@@ -117,7 +119,10 @@ fn a_revoked_certificate_is_refused() {
     let serial = {
         use x509_parser::prelude::{FromDer, X509Certificate};
         let pem = std::fs::read_to_string(&world.client.certificate).expect("read");
-        let der = crate::inspect::first_certificate(&pem).expect("a certificate");
+        let der =
+            crate::tls::chain(&crate::files::Pair { certificate: pem.clone(), key: String::new() })
+                .map(|mut chain| chain.remove(0))
+                .expect("a certificate");
         let (_, certificate) = X509Certificate::from_der(&der).expect("a certificate");
         certificate.raw_serial().to_vec()
     };

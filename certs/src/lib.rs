@@ -21,15 +21,15 @@
 
 mod authority;
 mod clients;
-mod cluster;
+pub mod cluster;
 mod error;
 mod files;
 mod from_files;
 #[cfg(test)]
 mod from_files_test;
-mod inspect;
 mod kubeconfig;
 mod leaf;
+mod live;
 mod protocol;
 mod self_signed;
 mod tls;
@@ -44,6 +44,7 @@ pub use files::{Pair, write_private, write_public};
 pub use from_files::{ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
 pub use kubeconfig::kubeconfig;
 pub use leaf::{Leaf, Usage};
+pub use live::{LiveClient, LiveServer, RevocationFile, Revocations, Revoked};
 pub use protocol::{Protocol, TlsVersion};
 pub use self_signed::self_signed;
 pub use tls::{ClientAuth, client_config, server_config};

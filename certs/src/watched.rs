@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 
 /// Between two looks at the files.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 type Build<T> = Box<dyn Fn() -> Result<Arc<T>, Error> + Send + Sync>;
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use api::{Identity, Status};
 use axum::body::Body;
@@ -15,6 +16,7 @@ use super::impersonation::acting;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
 use crate::authn::authenticate;
+use crate::listener::ClientCertificateEnd;
 use crate::metrics::RequestLabels;
 use crate::nonresource;
 use crate::registry::Query;
@@ -91,6 +93,9 @@ async fn answer(
     query: Query,
     verb: &str,
 ) -> Response<Body> {
+    if let Some(end) = request.extensions().get::<ClientCertificateEnd>() {
+        state.metrics.observe_client_certificate(end.left(SystemTime::now()));
+    }
     let uri_path = request.uri().path().to_owned();
     let known = request.extensions().get::<Identity>().cloned();
     let identity = authenticate(&state.registry, request.headers(), known).await;

@@ -1,5 +1,7 @@
 //! From a verified client certificate to an identity.
 
+use std::time::{Duration, SystemTime};
+
 use api::Identity;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -21,6 +23,28 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<Identity> {
         .collect();
     groups.push("system:authenticated".to_owned());
     Some(Identity { user: user.to_owned(), groups })
+}
+
+/// When the certificate ends that a client came with. In the extensions of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCertificateEnd(SystemTime);
+
+impl ClientCertificateEnd {
+    pub fn has_passed(self, now: SystemTime) -> bool {
+        now > self.0
+    }
+
+    /// Zero once it has passed.
+    pub fn left(self, now: SystemTime) -> Duration {
+        self.0.duration_since(now).unwrap_or_default()
+    }
+}
+
+/// `None` for what cannot be read, which then is no one either.
+pub fn end_of(certificate: &CertificateDer<'_>) -> Option<ClientCertificateEnd> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    Some(ClientCertificateEnd(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@ const BUCKETS: [f64; 24] = [
     10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0,
 ];
 
+/// Upstream's buckets for what is left of a client's certificate, in seconds: up to a year.
+const CERTIFICATE_BUCKETS: [f64; 15] = [
+    0.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0,
+    2_592_000.0, 7_776_000.0, 15_552_000.0, 23_328_000.0, 31_104_000.0,
+];
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RequestLabels {
     pub verb: String,
@@ -52,6 +58,7 @@ pub struct Metrics {
     total: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
     objects: Family<ObjectLabels, Gauge>,
+    client_certificates: Histogram,
     cpu: Counter<f64, AtomicU64>,
     resident: Gauge,
     virtual_memory: Gauge,
@@ -82,6 +89,12 @@ impl Metrics {
             "Number of stored objects, by resource",
             objects.clone(),
         );
+        let client_certificates = Histogram::new(CERTIFICATE_BUCKETS);
+        set.register(
+            "apiserver_client_certificate_expiration_seconds",
+            "Distribution of the remaining lifetime on the certificate used to authenticate a request",
+            client_certificates.clone(),
+        );
         let cpu = Counter::default();
         set.register(
             "process_cpu_seconds",
@@ -104,7 +117,18 @@ impl Metrics {
             "Start time of the process since unix epoch in seconds",
             started,
         );
-        Self { set, total, durations, objects, cpu, resident, virtual_memory, open_fds, threads }
+        Self {
+            set,
+            total,
+            durations,
+            objects,
+            client_certificates,
+            cpu,
+            resident,
+            virtual_memory,
+            open_fds,
+            threads,
+        }
     }
 
     /// Counts a finished request. A watch's duration would be its life, so it is not timed.
@@ -121,6 +145,11 @@ impl Metrics {
             self.durations.get_or_create(&timed).observe(took.as_secs_f64());
         }
         self.total.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request by what is left of the certificate that it came with.
+    pub fn observe_client_certificate(&self, left: Duration) {
+        self.client_certificates.observe(left.as_secs_f64());
     }
 
     /// The exposition, in Prometheus' text format.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certs::{Allowed, ClientFiles, PairFiles, Protocol, TlsVersion};
+use certs::{Allowed, ClientAuth, ClientFiles, PairFiles, Protocol, RevocationFile, TlsVersion};
 
 use super::reader::{Reader, SettingsError, invalid};
 
@@ -124,8 +124,9 @@ fn side(
     let clients = match (&authorities, demanded) {
         (Some(path), _) => Some(ClientFiles {
             authorities: path.clone(),
-            revoked: reader.path(names.revoked),
+            revoked: reader.path(names.revoked).map(RevocationFile::of_etcd),
             allowed: allowed(reader, names)?,
+            demand: ClientAuth::Required,
         }),
         (None, true) => {
             let (demand, authorities) = (names.demand, names.authorities);

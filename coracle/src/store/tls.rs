@@ -97,7 +97,8 @@ fn demand(files: Option<&Arc<ServerFiles>>, url: &Url) -> Demand {
     match files {
         Some(files) if url.scheme.is_secure() => {
             let files = Arc::clone(files);
-            Demand::Tls(ServerTls(Arc::new(move || files.current())))
+            // As in etcd a list of revoked certificates is for those who come anew.
+            Demand::Tls(ServerTls { config: Arc::new(move || files.current()), revoked: None })
         }
         _ => Demand::Plain,
     }

@@ -87,7 +87,7 @@ impl Nodes {
         let server = Group::default();
         if !plans.is_empty() {
             let tls = certs::server_config(
-                &pki.issue_kubelet_server(host)?,
+                &pki.kubelet_server,
                 pki.ca.certificate_pem(),
                 ClientAuth::Required,
                 &["h2", "http/1.1"],
