@@ -41,10 +41,10 @@ impl Allowed {
     }
 }
 
-/// The common name of a certificate's subject, by which etcd tells its user.
+/// The common name of a certificate's subject, of several the last as in Go, by which etcd tells its user.
 pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
+    let name = certificate.subject().iter_common_name().last()?.as_str().ok()?;
     Some(name.to_owned())
 }
 

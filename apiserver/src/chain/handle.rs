@@ -15,6 +15,7 @@ use super::deadline::deadline;
 use super::impersonation::acting;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
+use crate::authn::authenticate;
 use crate::listener::ClientCertificateEnd;
 use crate::metrics::RequestLabels;
 use crate::nonresource;
@@ -23,11 +24,6 @@ use crate::rest::{self, Call, status_response};
 use crate::state::State;
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
-
-/// Who asks without saying who.
-fn anonymous() -> Identity {
-    Identity::new("system:anonymous", &["system:unauthenticated"])
-}
 
 /// Answers any request. Never fails: every fault is a response.
 pub async fn handle(state: Arc<State>, request: Request<Body>) -> Response<Body> {
@@ -101,8 +97,11 @@ async fn answer(
         state.metrics.observe_client_certificate(end.left(SystemTime::now()));
     }
     let uri_path = request.uri().path().to_owned();
-    let identity = request.extensions().get::<Identity>().cloned().unwrap_or_else(anonymous);
-    let identity = match acting(identity, request.headers(), &*state.authorizer) {
+    let known = request.extensions().get::<Identity>().cloned();
+    let identity = authenticate(&state.registry, request.headers(), known).await;
+    let acting_as =
+        identity.and_then(|identity| acting(identity, request.headers(), &*state.authorizer));
+    let identity = match acting_as {
         Ok(identity) => identity,
         Err(status) => return status_response(&status),
     };

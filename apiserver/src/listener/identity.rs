@@ -6,12 +6,13 @@ use api::Identity;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The subject's CN is the user, each O a group, as upstream. `None` for a certificate without a
-/// CN, which then is no one.
+/// The subject's CN is the user, each O a group, as upstream. Of several CNs the last counts, as in
+/// Go and for whoever approves and signs requests: else one could be approved as one user and be
+/// taken for another. `None` for a certificate without a CN, which then is no one.
 pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<Identity> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let subject = certificate.subject();
-    let user = subject.iter_common_name().next()?.as_str().ok()?;
+    let user = subject.iter_common_name().last()?.as_str().ok()?;
     if user.is_empty() {
         return None;
     }
