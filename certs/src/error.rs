@@ -28,6 +28,10 @@ pub enum Error {
          signed where its key is"
     )]
     ExternalAuthority { certificate: PathBuf, subject: String },
+    #[error("the authority {authority} cannot roll over: {reason}")]
+    Rollover { authority: &'static str, reason: String },
+    #[error("cannot revoke {subject}: {reason}")]
+    Revoke { subject: String, reason: String },
     #[error("{path} is there already: move it away, or overwrite it with --force")]
     Exists { path: PathBuf },
     #[error("{0}")]

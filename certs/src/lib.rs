@@ -31,7 +31,9 @@ mod from_files;
 mod from_files_test;
 mod kubeconfig;
 mod leaf;
+mod live;
 mod protocol;
+pub mod rotation;
 mod self_signed;
 mod tls;
 mod watched;
@@ -42,9 +44,12 @@ pub use clients::{Allowed, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
-pub use from_files::{ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
+pub use from_files::{
+    ClientConfigFiles, ClientFiles, ClusterClients, PairFiles, ServerFiles, Trust,
+};
 pub use kubeconfig::{Credentials, Embedded, Kubeconfig, kubeconfig};
 pub use leaf::{Leaf, Usage};
+pub use live::{LiveClient, LiveServer, RevocationFile, Revocations, Revoked};
 pub use protocol::{Protocol, TlsVersion};
 pub use self_signed::self_signed;
 pub use tls::{ClientAuth, client_config, server_config};

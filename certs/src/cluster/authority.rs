@@ -33,6 +33,7 @@ impl ClusterAuthority {
         directory: &Path,
         kind: AuthorityKind,
         settings: &Settings,
+        now: OffsetDateTime,
     ) -> Result<Self, Error> {
         if let Some(authority) = Self::read(directory, kind, settings)? {
             return Ok(authority);
@@ -41,7 +42,7 @@ impl ClusterAuthority {
         if read_optional(&key)?.is_some() {
             return Err(Error::HalfPair { present: key, missing: certificate });
         }
-        write_pair(directory, kind.path(), &found(kind, settings, OffsetDateTime::now_utc())?)?;
+        write_pair(directory, kind.path(), &found(kind, settings, now)?)?;
         Self::read(directory, kind, settings)?
             .ok_or(Error::HalfPair { present: directory.to_owned(), missing: certificate })
     }
@@ -117,14 +118,28 @@ impl ClusterAuthority {
         Validity::of(self.signer())
     }
 
-    fn signer(&self) -> &Certificate {
+    pub(crate) fn signer(&self) -> &Certificate {
         self.signing.as_ref().map_or(self.bundle.first(), Issuer::certificate)
+    }
+
+    /// With whose key it signs, if it does here.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.signing.as_ref()
+    }
+
+    /// Whether one of the certificates in its file signed this one.
+    pub(crate) fn issued(&self, certificate: &Certificate) -> bool {
+        self.bundle.issuer_of(certificate).is_some()
     }
 
     /// Issues a leaf with a new key, of the cluster's algorithm and lifetime.
     pub fn issue(&self, leaf: &Leaf) -> Result<Pair, Error> {
+        self.issue_at(leaf, OffsetDateTime::now_utc())
+    }
+
+    pub(super) fn issue_at(&self, leaf: &Leaf, now: OffsetDateTime) -> Result<Pair, Error> {
         let Settings { key_algorithm, leaf_lifetime, .. } = self.settings;
-        let validity = Validity::starting(OffsetDateTime::now_utc(), leaf_lifetime);
+        let validity = Validity::starting(now, leaf_lifetime);
         self.sign(&template::of_leaf(leaf, key_algorithm, validity), key_algorithm)
     }
 
@@ -203,7 +218,11 @@ impl ClusterAuthority {
 }
 
 /// Makes a new self-signed authority.
-fn found(kind: AuthorityKind, settings: &Settings, now: OffsetDateTime) -> Result<Pair, Error> {
+pub(crate) fn found(
+    kind: AuthorityKind,
+    settings: &Settings,
+    now: OffsetDateTime,
+) -> Result<Pair, Error> {
     let common_name = kind.common_name();
     let (key, key_pem) = new_key(settings.key_algorithm, common_name)?;
     let validity = Validity::starting(now, settings.authority_lifetime);

@@ -50,6 +50,10 @@ impl Bundle {
         &self.0
     }
 
+    pub(crate) fn to_pem(&self) -> String {
+        self.0.iter().map(Certificate::to_pem).collect()
+    }
+
     /// The one in front: a leaf before its chain, an intermediate before its root.
     pub fn first(&self) -> &Certificate {
         &self.0[0]

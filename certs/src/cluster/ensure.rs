@@ -53,9 +53,17 @@ impl ClusterPki {
         host: &HostNames,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let now = OffsetDateTime::now_utc();
+        Self::ensure_at(directory, host, settings, OffsetDateTime::now_utc())
+    }
+
+    pub(crate) fn ensure_at(
+        directory: &Path,
+        host: &HostNames,
+        settings: &Settings,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
         let authority = |kind| {
-            let authority = ClusterAuthority::ensure(directory, kind, settings)?;
+            let authority = ClusterAuthority::ensure(directory, kind, settings, now)?;
             authority.check(now)?;
             Ok::<_, Error>(authority)
         };
@@ -180,7 +188,7 @@ impl Start<'_> {
                 return Ok(());
             }
             _ => {
-                let pair = authority.issue(&leaf)?;
+                let pair = authority.issue_at(&leaf, self.now)?;
                 write_pair(self.directory, path, &pair)?;
                 pair
             }

@@ -25,7 +25,7 @@ impl Found {
     }
 }
 
-pub(super) fn parse_key(path: &Path, pem: &str) -> Result<PrivateKey, Error> {
+pub(crate) fn parse_key(path: &Path, pem: &str) -> Result<PrivateKey, Error> {
     PrivateKey::from_pem(pem).map_err(|error| Error::Malformed {
         path: path.to_owned(),
         expected: "private key",
@@ -34,7 +34,7 @@ pub(super) fn parse_key(path: &Path, pem: &str) -> Result<PrivateKey, Error> {
 }
 
 /// Makes a key for `subject`; also its PEM.
-pub(super) fn new_key(
+pub(crate) fn new_key(
     algorithm: KeyAlgorithm,
     subject: &str,
 ) -> Result<(PrivateKey, String), Error> {

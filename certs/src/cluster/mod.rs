@@ -38,11 +38,13 @@ mod template;
 
 pub use authorities::AuthorityKind;
 pub use authority::ClusterAuthority;
+pub(crate) use authority::found;
 pub use bundle::Bundle;
 pub use certificate_key::certificate_key;
 pub use condition::{Condition, validity_of_pem};
 pub use ensure::ClusterPki;
 pub use expiration::{Expiration, Expirations, expirations};
+pub(crate) use files::{new_key, parse_key};
 pub use host::HostNames;
 pub use key_algorithm::key_algorithm;
 pub use kubeconfigs::{Layout, kubeconfig_path};
