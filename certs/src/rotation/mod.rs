@@ -38,6 +38,7 @@ mod round;
 mod service_accounts;
 
 pub use endings::{Ending, endings};
+pub(crate) use lock::Lock;
 pub use phase::{Next, Phase, Step, next};
 pub use record::{Pace, Record};
 pub use revoke::{REVOCATION_LISTS, revoke, revoke_serial};

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use certs::cluster::{ClusterPki, LEAVES, Place, Settings};
+use certs::cluster::{LEAVES, Place, Settings};
+use certs::rotation::round;
+use time::OffsetDateTime;
 
 use super::names::{ADVERTISE_ADDRESS, NODE_NAME, SERVICE_CIDR, host_names, server_of};
 use super::place::{CERT_DIR, DATA_DIR, KUBECONFIG_DIR, layout};
@@ -67,8 +69,9 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
             .unwrap_or(defaults.authority_lifetime),
         ..defaults
     };
-    let pki = ClusterPki::ensure_with(&layout.pki, &host, &settings)
-        .context("the PKI is not complete")?;
+    // As a start does it: a running cluster is not in the way.
+    let round = round(&layout.pki, &host, &settings, OffsetDateTime::now_utc());
+    let pki = round.context("the PKI is not complete")?.pki;
     print_line(&format!("the PKI is complete: {}", layout.pki.display()))?;
     let Some(directory) = kubeconfigs else { return Ok(()) };
     let server = call.flags.text(SERVER).map_or_else(|| server_of(&host), str::to_owned);
