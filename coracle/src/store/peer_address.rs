@@ -116,6 +116,7 @@ mod tests {
         AlternativeNames {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             addresses: addresses.iter().map(|ip| ip.parse().expect("an address")).collect(),
+            ..AlternativeNames::default()
         }
     }
 
