@@ -14,6 +14,8 @@ mod place;
 mod renew;
 mod table;
 
+use std::io::Write;
+
 use crate::command::{Call, Command};
 use crate::failure::Usage;
 use crate::flag::{Flag, catalog};
@@ -53,6 +55,12 @@ fn refuse_arguments(call: &Call<'_>) -> anyhow::Result<()> {
             Err(Usage::error(format!("{} takes no argument {argument:?}", call.command.name)))
         }
     }
+}
+
+/// Tells what was done, or what there is. That nobody listens any more (`| head`) must not leave the
+/// rest undone.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn key_algorithm(call: &Call<'_>) -> anyhow::Result<Option<certs::x509::KeyAlgorithm>> {
