@@ -77,7 +77,7 @@ impl Certificate {
         let identifier = ObjectIdentifier::from_bytes(algorithm);
         Ok(Self {
             der: der.to_vec(),
-            serial: Serial::from_bytes(parsed.raw_serial()),
+            serial: Serial::read(parsed.raw_serial())?,
             subject: Subject::parsed(parsed.subject()),
             issuer: Subject::parsed(parsed.issuer()),
             not_before: parsed.validity().not_before.to_datetime(),

@@ -34,6 +34,7 @@ mod scan;
 mod self_signing;
 mod serve;
 mod sign;
+mod signer;
 
 use std::ffi::OsString;
 use std::net::IpAddr;

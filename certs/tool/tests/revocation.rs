@@ -128,6 +128,47 @@ fn a_revocation_outlives_the_server_and_shows_in_the_list() {
     assert!(missing.contains("certificate not found"), "{missing}");
 }
 
+#[test]
+fn what_was_answered_before_a_kill_is_in_the_database() {
+    const CLIENTS: usize = 4;
+    const ENOUGH: usize = 40;
+    let place = place(KeyAlgorithm::EcdsaP256);
+    place.run("openssl", "req -new -newkey ed25519 -nodes -keyout k.pem -subj /CN=a -out a.csr");
+    let body = json!({"certificate_request": place.read("a.csr")}).to_string();
+    let server = place.serve("serve -ca ca.pem -ca-key ca-key.pem -db-config db.json");
+    let address = server.address;
+    let (answered, answers) = std::sync::mpsc::channel();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (body, answered) = (body.clone(), answered.clone());
+            std::thread::spawn(move || {
+                while let Some((200, answer)) =
+                    common::try_ask(address, "POST", "/api/v1/cfssl/sign", body.as_bytes())
+                {
+                    answered.send(answer).expect("somebody listens");
+                }
+            })
+        })
+        .collect();
+    drop(answered);
+    let mut signed: Vec<Vec<u8>> = answers.iter().take(ENOUGH).collect();
+    server.kill();
+    clients.into_iter().for_each(|client| client.join().expect("a client ends"));
+    signed.extend(answers.iter());
+    let server = place.serve("serve -ca ca.pem -ca-key ca-key.pem -db-config db.json");
+    for answer in &signed {
+        let answer: serde_json::Value = serde_json::from_slice(answer).expect("JSON");
+        let pem = answer["result"]["certificate"].as_str().expect("PEM");
+        let certificate = Certificate::from_pem(pem).expect("a certificate");
+        let asked = json!({
+            "serial": certificate.serial().to_string(),
+            "authority_key_id": hex(certificate.authority_key_id().expect("it has one")),
+        });
+        assert_eq!(server.result("certinfo", &asked)["pem"].as_str(), Some(pem));
+    }
+    assert!(signed.len() >= ENOUGH);
+}
+
 /// What openssl says of a certificate, when it believes the answer.
 fn ocsp(place: &Place, server: &Server, certificate: &str, more: &str) -> String {
     let url = format!("http://{}", server.address);

@@ -96,7 +96,7 @@ impl Bundle {
         json!({
             "rebundled": self.rebundled,
             "expiring_SKIs": if ids.is_empty() { Value::Null } else { json!(ids) },
-            "untrusted_root_stores": null,
+            "untrusted_root_stores": [],
             "messages": messages,
             "code": code,
         })

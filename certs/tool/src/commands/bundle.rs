@@ -9,13 +9,22 @@ use time::OffsetDateTime;
 use crate::bundle::{Endpoint, Flavor, Pools, bundle, presented_by};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
-use crate::flag::{Order, catalog};
+use crate::flag::{Flag, Order, catalog};
 use crate::output::print_line;
 use crate::{input, log};
 
 /// Where systems keep the roots that they trust.
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// Flags of CFSSL's that change its result, and what there is instead.
+const REFUSED: [(Flag, &str); 2] = [
+    (catalog::METADATA, "which platforms trust a root is not known here: leave it out"),
+    (
+        catalog::PASSWORD,
+        "PKCS #12 is not read: take its PEM out with `openssl pkcs12 -in FILE -nodes`",
+    ),
+];
 
 pub(crate) const COMMAND: Command = Command {
     name: "bundle",
@@ -48,6 +57,11 @@ pub(crate) const COMMAND: Command = Command {
 fn run(call: &Call<'_>) -> anyhow::Result<()> {
     call.no_arguments()?;
     let flags = &call.flags;
+    for (flag, reason) in REFUSED {
+        if flags.is_given(flag) {
+            return Err(Usage::error(format!("-{}: {reason}", flag.name)));
+        }
+    }
     let text = flags.text(catalog::FLAVOR).unwrap_or("ubiquitous");
     let unknown = || Usage::error(format!("-flavor {text}: ubiquitous, optimal or force is known"));
     let flavor = Flavor::named(text).ok_or_else(unknown)?;
@@ -68,7 +82,8 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     print_line(&made.to_json().to_string())
 }
 
-fn pools(call: &Call<'_>) -> anyhow::Result<Pools> {
+/// The roots and intermediates that the call names.
+pub(crate) fn pools(call: &Call<'_>) -> anyhow::Result<Pools> {
     let roots = match call.flags.text(catalog::CA_BUNDLE) {
         Some(file) => input::read_certificates(file)?,
         None => system_roots()?,

@@ -1,6 +1,6 @@
 //! The commands. Each file holds one, with its help; this table holds them all.
 
-mod bundle;
+pub(crate) mod bundle;
 mod certinfo;
 mod gencert;
 mod gencsr;

@@ -1,16 +1,15 @@
 //! Who signs for a command: an authority in files here, or a server elsewhere.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use certs::x509::{Certificate, Issuer, Reason};
+use certs::x509::{Certificate, Issuer};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::command::Call;
 use crate::config::SigningConfig;
-use crate::database::{self, CertificateRecord, Database, Key, Status};
-use crate::describe::CertificateInfo;
+use crate::database::{self, CertificateRecord, Database};
 use crate::failure::Usage;
 use crate::flag::{Flag, catalog};
 use crate::remote::{AuthKey, Remote, RemoteFiles};
@@ -94,13 +93,7 @@ impl Signer {
 
 /// The server at `address`, spoken to as the call's TLS flags say.
 pub(super) fn remote(call: &Call<'_>, address: &str) -> anyhow::Result<Remote> {
-    let file = |flag| call.flags.text(flag).map(PathBuf::from);
-    let files = RemoteFiles {
-        authorities: file(catalog::TLS_REMOTE_CA),
-        certificate: file(catalog::MUTUAL_TLS_CLIENT_CERT),
-        key: file(catalog::MUTUAL_TLS_CLIENT_KEY),
-    };
-    Ok(Remote::new(address, &files)?)
+    Ok(Remote::new(address, &RemoteFiles::from_flags(&call.flags))?)
 }
 
 /// The authority of `-ca` and `-ca-key`.
@@ -137,26 +130,10 @@ impl Record {
     pub fn insert(&self, certificate: &str, label: &str) -> anyhow::Result<()> {
         let Some(database) = &self.0 else { return Ok(()) };
         let certificate = Certificate::from_pem(certificate).context("what was signed")?;
-        let record = issued(&certificate, label, OffsetDateTime::now_utc());
+        let now = OffsetDateTime::now_utc();
+        let record = CertificateRecord::issued(&certificate, label, Value::Null, now);
         let inserting = async { Ok(database.insert(record).await?) };
         block_on(inserting).context("the certificate was signed but could not be recorded")
-    }
-}
-
-fn issued(certificate: &Certificate, label: &str, now: OffsetDateTime) -> CertificateRecord {
-    CertificateRecord {
-        key: Key::of(certificate),
-        ca_label: label.to_owned(),
-        status: Status::Good,
-        reason: Reason::default(),
-        expiry: certificate.not_after(),
-        revoked_at: None,
-        pem: certificate.to_pem(),
-        issued_at: Some(now),
-        not_before: Some(certificate.not_before()),
-        metadata: serde_json::Value::Null,
-        sans: CertificateInfo::of(certificate).sans,
-        common_name: certificate.subject().common_name().unwrap_or_default().to_owned(),
     }
 }
 

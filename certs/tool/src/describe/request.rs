@@ -12,9 +12,11 @@ pub(crate) fn request_info(request: &Request) -> Value {
     let addresses: Vec<String> = names.addresses.iter().map(ToString::to_string).collect();
     json!({
         "Raw": STANDARD.encode(request.der()),
+        "RawTBSCertificateRequest": STANDARD.encode(request.signed_part()),
         "RawSubjectPublicKeyInfo": STANDARD.encode(request.public_key_der()),
         "RawSubject": STANDARD.encode(request.subject().to_der()),
         "Version": 0,
+        "Signature": STANDARD.encode(request.signature()),
         "SignatureAlgorithm": go_number(request.signature_algorithm()),
         "PublicKeyAlgorithm": go_key_number(request.signature_algorithm()),
         "Subject": subject(request.subject()),
@@ -23,8 +25,21 @@ pub(crate) fn request_info(request: &Request) -> Value {
         "DNSNames": list(&names.hosts),
         "EmailAddresses": list(&names.emails),
         "IPAddresses": list(&addresses),
-        "URIs": list(&names.uris),
+        "URIs": uris(&names.uris),
     })
+}
+
+fn uris(uris: &[String]) -> Value {
+    let parts = uris.iter().map(|uri| {
+        let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+        let (host, path) = match rest.strip_prefix("//") {
+            Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+            None => ("", rest),
+        };
+        json!({"Scheme": scheme, "Host": host, "Path": path})
+    });
+    let parts: Vec<Value> = parts.collect();
+    if parts.is_empty() { Value::Null } else { parts.into() }
 }
 
 fn subject(subject: &Subject) -> Value {

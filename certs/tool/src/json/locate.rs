@@ -134,7 +134,7 @@ impl Scanner<'_> {
         while !matches!(self.peek(), b'"' | 0) {
             self.position += if self.peek() == b'\\' { 2 } else { 1 };
         }
-        self.position += 1;
+        self.position = (self.position + 1).min(self.bytes.len());
     }
 }
 

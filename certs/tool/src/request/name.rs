@@ -78,10 +78,10 @@ pub(crate) fn subject(common_name: &str, entries: &[NameEntry], serial_number: &
     let values = |of: fn(&NameEntry) -> &str| entries.iter().map(of).collect::<Vec<_>>();
     let rows = [
         (oid::country(), values(|entry| &entry.country)),
+        (oid::province(), values(|entry| &entry.province)),
+        (oid::locality(), values(|entry| &entry.locality)),
         (oid::organization(), values(|entry| &entry.organization)),
         (oid::organizational_unit(), values(|entry| &entry.organizational_unit)),
-        (oid::locality(), values(|entry| &entry.locality)),
-        (oid::province(), values(|entry| &entry.province)),
         (oid::common_name(), vec![common_name]),
         (oid::serial_number(), serial_number.into_iter().collect()),
     ];

@@ -229,7 +229,7 @@ mod tests {
         )
         .expect("read");
         let subject = spec.subject().to_string();
-        let expected = "C=DE, O=one, O=two, OU=x, L=l, ST=s, CN=a.example, serialNumber=17, \
+        let expected = "C=DE, ST=s, L=l, O=one, O=two, OU=x, CN=a.example, serialNumber=17, \
                         emailAddress=a@b.c, 1.2.3.4=v";
         assert_eq!(subject, expected);
         assert_eq!(spec.authority.as_ref().and_then(|ca| ca.path_len), Some(2));

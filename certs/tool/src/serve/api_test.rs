@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use certs::x509::{
-    AuthorityConstraint, Certificate, Issuer, KeyAlgorithm, PrivateKey, Responder, Subject,
-    Template, self_sign,
+    AlternativeNames, AuthorityConstraint, Certificate, ExtendedKeyUsage, Issuer, KeyAlgorithm,
+    PrivateKey, Responder, Subject, Template, self_sign,
 };
 use http::Request;
 use http_body_util::BodyExt;
@@ -17,8 +19,48 @@ use tower::ServiceExt;
 
 use super::app::App;
 use super::dispatch::{PREFIX, router};
-use crate::database::FileDatabase;
+use crate::bundle::Pools;
+use crate::config::SigningConfig;
+use crate::database::{Database, FileDatabase};
+use crate::json::Document;
 use crate::ocsp::hex;
+use crate::remote::AuthKey;
+use crate::signer::Signer;
+
+const KEY: &str = "0123456789abcdef";
+
+/// Profiles: `server` for anyone, `secret` for who has the key, or the one before it.
+fn config() -> SigningConfig {
+    let text = json!({
+        "signing": {
+            "default": {"expiry": "1h", "usages": ["digital signature", "client auth"]},
+            "profiles": {
+                "server": {
+                    "expiry": "2h",
+                    "usages": ["digital signature", "server auth"],
+                    "name_whitelist": "^[a-z.]+\\.example$",
+                },
+                "secret": {
+                    "expiry": "2h",
+                    "usages": ["client auth"],
+                    "auth_key": "now",
+                    "prev_auth_key": "before",
+                },
+                "numbered": {
+                    "expiry": "2h",
+                    "usages": ["client auth"],
+                    "ClientProvidesSerialNumbers": true,
+                },
+            },
+        },
+        "auth_keys": {
+            "now": {"type": "standard", "key": KEY},
+            "before": {"type": "standard", "key": "ff"},
+        },
+    });
+    let document = Document::parse("config.json", text.to_string()).expect("JSON");
+    SigningConfig::read(&document).expect("a configuration")
+}
 
 /// A server without a listener.
 pub(super) struct Api {
@@ -59,12 +101,20 @@ impl Api {
         let directory = tempfile::tempdir().expect("a directory");
         let issuer = Arc::new(authority());
         let database = FileDatabase::open(directory.path()).expect("a database opens");
+        let database: Arc<dyn Database> = Arc::new(database);
         let certificate = issuer.certificate().clone();
         let responder = Responder::new(certificate.clone(), certificate, key_again(issuer.key()));
         let mut app = App {
-            issuer: Some(Arc::clone(&issuer)),
-            database: Some(Arc::new(database)),
+            signer: Signer {
+                config: config(),
+                issuer: Some(Arc::clone(&issuer)),
+                database: Some(Arc::clone(&database)),
+                ..Signer::default()
+            },
+            database: Some(database),
             responder: Some((responder.expect("the authority may answer"), Duration::HOUR)),
+            pools: Ok(Pools { roots: vec![issuer.certificate().clone()], intermediates: vec![] }),
+            bundles_what_it_signs: true,
             ..App::default()
         };
         change(&mut app);
@@ -267,4 +317,197 @@ async fn scans_are_told_and_bounded() {
     let (status, report) = api.ask("GET", "scan?host=127.0.0.1:9&scanner=Dial", "").await;
     assert_eq!(status, 200);
     assert_eq!(report["result"]["Connectivity"]["TCPDial"]["grade"], json!("Bad"));
+}
+
+/// A request for `a.example`.
+fn request() -> String {
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).expect("a key is made");
+    let names = AlternativeNames::of_hosts(["a.example"]).expect("a name");
+    let request = certs::x509::Request::new(&key, &Subject::new("a.example", &[]), &names, &[]);
+    request.expect("a request").to_pem()
+}
+
+fn certificate(result: &Value) -> Certificate {
+    Certificate::from_pem(result["certificate"].as_str().expect("PEM")).expect("a certificate")
+}
+
+#[tokio::test]
+async fn requests_are_signed_by_profiles_and_recorded() {
+    let api = Api::new();
+    let asked = json!({"certificate_request": request(), "profile": "server"});
+    let signed = certificate(&api.result("sign", asked.clone()).await);
+    signed.verify_issued_by(api.issuer.certificate()).expect("signed by the authority");
+    assert_eq!(signed.alternative_names().hosts, ["a.example"]);
+    assert_eq!(signed.extended_key_usages(), [ExtendedKeyUsage::ServerAuth]);
+    let revocation = json!({
+        "serial": signed.serial().to_string(),
+        "authority_key_id": hex(signed.authority_key_id().expect("it has one")),
+        "reason": "",
+    });
+    api.result("revoke", revocation).await;
+
+    let hosts = changed(&asked, "hosts", json!(["b.example", "10.0.0.1"]));
+    let names = certificate(&api.result("sign", hosts).await).alternative_names().clone();
+    assert_eq!((names.hosts.len(), names.addresses.len()), (1, 1));
+    let hostname = changed(&asked, "hostname", json!("c.example,d.example"));
+    assert_eq!(certificate(&api.result("sign", hostname).await).alternative_names().hosts.len(), 2);
+    let renamed = changed(&asked, "subject", json!({"CN": "e.example", "names": [{"O": "Org"}]}));
+    let subject = certificate(&api.result("sign", renamed).await).subject().clone();
+    assert_eq!(subject.common_name(), Some("e.example"));
+
+    let numbered = json!({"certificate_request": request(), "profile": "numbered", "serial": 77});
+    let numbered = certificate(&api.result("sign", numbered).await);
+    assert_eq!(numbered.serial().to_string(), "77");
+
+    for (field, to, code, word) in [
+        ("certificate_request", json!(""), 400, "certificate_request"),
+        ("certificate_request", json!("x"), 400, "certificate_request"),
+        ("certificate_request", Value::Null, 400, "certificate_request"),
+        ("certificate_request", json!(1), 400, "certificate_request"),
+        ("profile", json!("nobody"), 5400, "nobody"),
+        ("profile", json!("secret"), 400, "authentication required"),
+        ("profile", json!("numbered"), 1400, "serial"),
+        ("hosts", json!(["evil.test"]), 5500, "evil.test"),
+        ("hosts", json!("a.example"), 400, "hosts"),
+    ] {
+        api.refused("sign", changed(&asked, field, to), code, word).await;
+    }
+    let bundled = changed(&asked, "bundle", json!(true));
+    assert!(api.result("sign", bundled.clone()).await["bundle"]["root"].is_string());
+    let none = Api::with(|app| app.bundles_what_it_signs = false);
+    let (_, answer) = none.ask("POST", "sign", bundled).await;
+    assert_eq!(answer["messages"][0]["code"], json!(5300));
+}
+
+#[tokio::test]
+async fn certificates_are_bundled_and_told() {
+    let api = Api::new();
+    let signed = api.result("sign", json!({"certificate_request": request()})).await;
+    let pem = signed["certificate"].clone();
+    let made = api.result("bundle", json!({"certificate": pem, "domain": "a.example"})).await;
+    assert_eq!(made["hostnames"], json!(["a.example"]));
+    assert!(made["root"].as_str().expect("PEM").contains("BEGIN"));
+    let told = api.result("certinfo", json!({"certificate": pem})).await;
+    assert_eq!(told["sans"], json!(["a.example"]));
+    let by_serial = json!({
+        "serial": told["serial_number"],
+        "authority_key_id": told["authority_key_id"],
+    });
+    assert_eq!(api.result("certinfo", by_serial.clone()).await, told);
+
+    let stranger = leaf(&authority(), "stranger").to_pem();
+    let key = authority().key().to_pem().expect("written");
+    for (endpoint, body, code, word) in [
+        ("bundle", json!({}), 400, "no valid parameter sets"),
+        ("bundle", json!({"certificate": "x"}), 1200, "no certificate"),
+        ("bundle", json!({"certificate": stranger}), 1200, "no chain"),
+        ("bundle", json!({"certificate": pem, "domain": "b.example"}), 1200, "b.example"),
+        ("bundle", json!({"certificate": pem, "ip": "10.0.0.1"}), 1200, "10.0.0.1"),
+        ("bundle", json!({"certificate": pem, "flavor": "sweet"}), 400, "flavor"),
+        ("bundle", json!({"certificate": pem, "private_key": "x"}), 2003, "PEM"),
+        ("bundle", json!({"certificate": pem, "private_key": key}), 1200, "does not belong"),
+        ("bundle", json!({"domain": "127.0.0.1:9"}), 6000, "127.0.0.1"),
+        ("certinfo", json!({}), 400, "no valid parameter sets"),
+        ("certinfo", json!({"certificate": "x"}), 1003, "PEM"),
+        ("certinfo", json!({"certificate": 1}), 400, "certificate"),
+        ("certinfo", json!({"domain": "127.0.0.1:9"}), 6000, "127.0.0.1"),
+        ("certinfo", changed(&by_serial, "serial", json!("1")), 11200, "no such certificate"),
+        ("certinfo", changed(&by_serial, "serial", json!("x")), 400, "serial"),
+    ] {
+        api.refused(endpoint, body, code, word).await;
+    }
+    let none = Api::with(|app| app.database = None);
+    none.refused("certinfo", by_serial, 400, "-db-config").await;
+}
+
+#[tokio::test]
+async fn a_token_proves_who_may_ask() {
+    let api = Api::new();
+    let asked = json!({"certificate_request": request(), "profile": "secret"}).to_string();
+    let wrapped = |key: &str, request: &str| {
+        let token = AuthKey::new("standard", key).expect("a key").token(request.as_bytes());
+        json!({"token": STANDARD.encode(token), "request": STANDARD.encode(request)})
+    };
+    for key in [KEY, "ff"] {
+        let result = api.result("authsign", wrapped(key, &asked)).await;
+        assert_eq!(certificate(&result).extended_key_usages(), [ExtendedKeyUsage::ClientAuth]);
+    }
+    let good = wrapped(KEY, &asked);
+    let other = asked.replace("secret", "server");
+    let mut token = STANDARD.decode(good["token"].as_str().expect("text")).expect("base64");
+    token[0] ^= 1;
+    let token = STANDARD.encode(token);
+    for (body, word) in [
+        (wrapped("fe", &asked), "invalid token"),
+        (changed(&good, "token", json!("")), "invalid token"),
+        (changed(&good, "token", json!(token)), "invalid token"),
+        (changed(&good, "token", Value::Null), "invalid token"),
+        (changed(&good, "token", json!("%")), "authenticated"),
+        (changed(&good, "request", json!(STANDARD.encode(asked.replace("secret", "secret ")))), ""),
+        (changed(&good, "request", json!("")), "request"),
+        (wrapped(KEY, &other), "no authentication provider"),
+        (wrapped(KEY, "{\"profile\": \"secret\"}"), "certificate_request"),
+        (json!({}), "request"),
+    ] {
+        let (status, answer) = api.ask("POST", "authsign", &body).await;
+        assert_eq!(status, 400, "{body}: {answer}");
+        let message = answer["errors"][0]["message"].as_str().expect("a message");
+        assert!(message.contains(word), "{body}: {message}");
+    }
+    // Whoever tampers with what was signed for is found out.
+    let tampered = asked.replace("\"secret\"", "\"secret\",\"hosts\":[\"x.example\"]");
+    let mut tampered_body = good.clone();
+    tampered_body["request"] = json!(STANDARD.encode(tampered));
+    api.refused("authsign", tampered_body, 400, "invalid token").await;
+
+    let open = Api::with(|app| app.signer.config = SigningConfig::built_in());
+    assert_eq!(open.ask("POST", "authsign", "{}").await.0, 404, "no profile has a key");
+}
+
+#[tokio::test]
+async fn keys_requests_certificates_and_authorities_are_made() {
+    let api = Api::new();
+    let spec =
+        json!({"CN": "a.example", "hosts": ["a.example"], "key": {"algo": "ecdsa", "size": 384}});
+    let made = api.result("newkey", spec.clone()).await;
+    let key = PrivateKey::from_pem(made["private_key"].as_str().expect("PEM")).expect("a key");
+    assert_eq!(key.algorithm(), KeyAlgorithm::EcdsaP384);
+    let request = made["certificate_request"].as_str().expect("PEM");
+    certs::x509::Request::from_pem(request).expect("a request");
+    assert!(made["sums"]["certificate_request"]["sha-256"].is_string());
+
+    let made = api.result("newcert", json!({"request": spec, "profile": "server"})).await;
+    let key = PrivateKey::from_pem(made["private_key"].as_str().expect("PEM")).expect("a key");
+    assert!(key.fits(&certificate(&made)));
+    assert!(made["sums"]["certificate"]["sha-1"].is_string());
+    let bare = json!({"request": {"CN": "b.example"}});
+    let (_, answer) = api.ask("POST", "newcert", bare).await;
+    assert_eq!(answer["messages"][0]["code"], json!(5300), "no hosts: {answer}");
+
+    let authority = api.result("init_ca", json!({"CN": "Root", "ca": {"expiry": "1h"}})).await;
+    assert!(certificate(&authority).is_authority() && authority["private_key"].is_string());
+
+    for (endpoint, body, code, word) in [
+        ("newkey", json!({"CN": "a", "ca": {}}), 400, "ca section"),
+        ("newkey", json!({"CN": "a", "key": {"algo": "rsa", "size": 512}}), 400, "key"),
+        ("newcert", json!({"profile": "server"}), 400, "missing request section"),
+        ("newcert", json!({"request": {"CN": "a", "ca": {}}}), 400, "ca section"),
+        ("newcert", json!({"request": {"CN": "a"}, "profile": "secret"}), 400, "authentication"),
+        ("newcert", json!({"request": {"CN": "a"}, "profile": "nobody"}), 5400, "nobody"),
+        ("newcert", json!({"request": {"CN": "evil.test"}, "profile": "server"}), 5500, "evil"),
+        ("init_ca", json!({"hosts": ["a"]}), 400, "subject"),
+    ] {
+        api.refused(endpoint, body, code, word).await;
+    }
+}
+
+#[tokio::test]
+async fn profiles_are_told() {
+    let api = Api::new();
+    let told = api.result("info", json!({"label": "", "profile": "server"})).await;
+    assert_eq!(told["expiry"], json!("2h"));
+    assert_eq!(told["usages"], json!(["digital signature", "server auth"]));
+    assert_eq!(certificate(&told), *api.issuer.certificate());
+    api.refused("info", json!({"profile": "nobody"}), 5400, "nobody").await;
+    api.refused("info", json!({"profile": 1}), 400, "profile").await;
 }

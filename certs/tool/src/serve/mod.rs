@@ -16,6 +16,7 @@ mod app;
 mod command;
 mod dispatch;
 mod endpoints;
+mod failures;
 mod library_log;
 pub(crate) mod listener;
 mod tls;

@@ -153,10 +153,10 @@ impl SubjectOverride {
         let own = subject(&self.common_name, &self.names, &self.serial_number);
         let kinds = [
             oid::country(),
+            oid::province(),
+            oid::locality(),
             oid::organization(),
             oid::organizational_unit(),
-            oid::locality(),
-            oid::province(),
             oid::common_name(),
             oid::serial_number(),
         ];

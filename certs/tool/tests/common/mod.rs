@@ -161,19 +161,7 @@ impl Server {
 
     /// Status and body of one request.
     pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.address).expect("the server listens");
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).expect("sent");
-        stream.write_all(body).expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("answered");
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
-        let status = String::from_utf8_lossy(&answer[9..12]).parse().expect("a status");
-        (status, answer[end + 4..].to_vec())
+        try_ask(self.address, method, path, body).expect("the server answers")
     }
 
     /// Posts to an endpoint that must succeed; its result.
@@ -205,4 +193,30 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Status and body of one request; none when there is no whole answer.
+pub fn try_ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> Option<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let status = head.get(9..12)?.parse().ok()?;
+    let (_, length) = head.split_once("content-length: ")?;
+    let length: usize = length.lines().next()?.trim().parse().ok()?;
+    let body = answer[end + 4..].to_vec();
+    (body.len() == length).then_some((status, body))
 }
