@@ -12,16 +12,20 @@ mod kubeconfig;
 mod names;
 mod place;
 mod renew;
+mod revoke;
+mod rotate_ca;
 mod table;
 
 use crate::command::{Call, Command};
 use crate::failure::Usage;
 use crate::flag::{Flag, catalog};
 
-pub(crate) const COMMANDS: [&Command; 6] = [
+pub(crate) const COMMANDS: [&Command; 8] = [
     &init::COMMAND,
     &check_expiration::COMMAND,
     &renew::COMMAND,
+    &rotate_ca::COMMAND,
+    &revoke::COMMAND,
     &generate_csr::COMMAND,
     &certificate_key::COMMAND,
     &kubeconfig::COMMAND,
