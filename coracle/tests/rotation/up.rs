@@ -88,6 +88,16 @@ fn create(port: u16, admin: &Embedded, name: &str) {
     assert_eq!(created.expect("an answer").0, 201);
 }
 
+/// Of the one node, as it says.
+fn kubelet_port(api: u16, admin: &Embedded) -> u16 {
+    until("a node with a port", || {
+        let nodes = ("GET", "/api/v1/nodes", "");
+        let (_, text) = ask(api, &admin.authorities, Some(&admin.pair), nodes).ok()?;
+        let (_, rest) = text.split_once(r#""kubeletEndpoint":{"Port":"#)?;
+        rest.split_once('}')?.0.parse().ok()
+    })
+}
+
 /// Asks until told to stop, each time with what the kubeconfig holds just then.
 fn load(directory: &Path, port: u16, stop: &AtomicBool, done: &AtomicU64) {
     while !stop.load(Ordering::Relaxed) {
@@ -166,6 +176,8 @@ fn the_revoked_lose_what_they_have_and_get_nothing_new() {
     let watch = Watch::open(api, &ca, &somebody);
     let other = Watch::open(api, &ca, &colleague);
     assert_eq!(get(etcd, &etcd_ca, Some(&of_store), "/health"), Ok(200));
+    let kubelet = kubelet_port(api, &admin(directory));
+    assert_eq!(get(kubelet, &ca, Some(&somebody), "/healthz"), Ok(200));
     let mut held = connect(etcd, &etcd_ca, Some(&of_store)).expect("a connection");
     for (name, pair) in [("somebody", &somebody), ("of-store", &of_store)] {
         let path = directory.join(format!("{name}.pem"));
@@ -177,6 +189,8 @@ fn the_revoked_lose_what_they_have_and_get_nothing_new() {
     let mut rest = Vec::new();
     let _ = held.read_to_end(&mut rest);
     until("the API refuses", || get(api, &ca, Some(&somebody), "/api/v1/namespaces").err());
+    until("the kubelet refuses", || get(kubelet, &ca, Some(&somebody), "/healthz").err());
+    assert_eq!(get(kubelet, &ca, Some(&colleague), "/healthz"), Ok(200));
     until("the store refuses", || get(etcd, &etcd_ca, Some(&of_store), "/health").err());
     assert_eq!(get(api, &ca, Some(&colleague), "/api/v1/namespaces"), Ok(200));
     create(api, &admin(directory), "seen-by-the-colleague");

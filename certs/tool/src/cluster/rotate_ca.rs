@@ -1,6 +1,6 @@
 //! `rotate-ca`: a new authority in the place of one that signs.
 
-use anyhow::Context;
+use anyhow::bail;
 use certs::cluster::{AuthorityKind, Settings};
 use certs::rotation::{Pace, Phase, Step, advance, least_pace};
 use time::OffsetDateTime;
@@ -58,11 +58,18 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
         ..defaults
     };
     let layout = existing(call)?;
+    let step = step.unwrap_or(Step::Announce);
+    let mut refusals = Vec::new();
     for kind in kinds {
-        let (step, now) = (step.unwrap_or(Step::Announce), OffsetDateTime::now_utc());
-        let phase = advance(&layout.pki, *kind, &settings, step, pace, now)
-            .with_context(|| format!("cannot {} in {}", step.name(), layout.pki.display()))?;
-        print_line(&sentence(*kind, phase))?;
+        let now = OffsetDateTime::now_utc();
+        match advance(&layout.pki, *kind, &settings, step, pace, now) {
+            Ok(phase) => print_line(&sentence(*kind, phase))?,
+            Err(error) => refusals.push(format!("{:#}", anyhow::Error::from(error))),
+        }
+    }
+    if !refusals.is_empty() {
+        let (step, pki) = (step.name(), layout.pki.display());
+        bail!("cannot {step} in {pki}: {}", refusals.join("; "));
     }
     Ok(())
 }
