@@ -12,6 +12,8 @@ mod kubeconfig;
 mod names;
 mod place;
 mod renew;
+mod revoke;
+mod rotate_ca;
 mod table;
 
 use std::io::Write;
@@ -20,10 +22,12 @@ use crate::command::{Call, Command};
 use crate::failure::Usage;
 use crate::flag::{Flag, catalog};
 
-pub(crate) const COMMANDS: [&Command; 6] = [
+pub(crate) const COMMANDS: [&Command; 8] = [
     &init::COMMAND,
     &check_expiration::COMMAND,
     &renew::COMMAND,
+    &rotate_ca::COMMAND,
+    &revoke::COMMAND,
     &generate_csr::COMMAND,
     &certificate_key::COMMAND,
     &kubeconfig::COMMAND,
