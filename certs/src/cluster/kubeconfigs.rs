@@ -114,6 +114,33 @@ pub(super) fn examine(
     }
 }
 
+/// Keeps a kubeconfig that somebody had made: renews what is due in it, and lets it trust whom the
+/// cluster trusts. One that is for somebody else, or whose certificate is not inside, is left alone.
+pub(super) fn keep(
+    layout: &Layout,
+    spec: &LeafSpec,
+    authority: &ClusterAuthority,
+    leaf: &Leaf,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let path = layout.of(spec);
+    let (condition, Some(present)) = examine(&path, authority, leaf, now) else { return Ok(()) };
+    let over = matches!(
+        condition,
+        Condition::Due | Condition::Superseded | Condition::Expired | Condition::Foreign
+    );
+    if !over && condition != Condition::Serves {
+        return Ok(());
+    }
+    let roots = authority.roots_pem();
+    let pair = match over && !authority.is_external() {
+        true => authority.issue(leaf)?,
+        false if present.authorities.is_empty() || present.authorities == roots => return Ok(()),
+        false => present.pair.clone(),
+    };
+    write_private(&path, present.replaced(&pair, roots).as_bytes())
+}
+
 impl ClusterPki {
     /// Makes the administrator's kubeconfig at `path` one for `server`. A file that serves is left
     /// alone; one that is due or for another server or authority is written anew.

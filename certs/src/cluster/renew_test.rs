@@ -113,6 +113,42 @@ fn at_two_thirds_of_its_life_a_leaf_is_issued_anew_at_start() {
     assert_eq!(condition(lifetime), Condition::Expired);
 }
 
+#[test]
+fn kubeconfigs_that_were_asked_for_are_kept() {
+    let world = World::new(&Settings::default());
+    let host = HostNames { node_name: "n1".to_owned(), ..HostNames::default() };
+    let ensure = |now| {
+        ClusterPki::ensure_at(&world.layout.pki, &host, &Settings::default(), now).expect("made")
+    };
+    let (now, spec) = (OffsetDateTime::now_utc(), LeafSpec::named("scheduler.conf"));
+    let spec = spec.expect("in the table");
+    let path = world.layout.of(spec);
+    let read = || fs::read_to_string(&path).expect("a kubeconfig");
+    ensure(now).ensure_kubeconfig(spec, &path, "https://127.0.0.1:6443").expect("written");
+    let made = read();
+    ensure(now);
+    assert_eq!(read(), made);
+    ensure(now + Duration::days(300));
+    let renewed = read();
+    assert_ne!(renewed, made);
+    // A successor of the authority is trusted before it signs.
+    let ca = world.layout.pki.join("ca.crt");
+    let other = crate::Authority::generate("kubernetes").expect("made");
+    let both = fs::read_to_string(&ca).expect("read") + other.certificate_pem();
+    fs::write(&ca, both).expect("written");
+    ensure(now);
+    let embedded = |text: &str| Embedded::parse(text).expect("a kubeconfig");
+    let (before, after) = (embedded(&renewed), embedded(&read()));
+    assert_eq!(before.pair.certificate, after.pair.certificate);
+    assert_eq!(after.authorities.matches("BEGIN CERTIFICATE").count(), 2);
+    // One that somebody made for another purpose stays as it is.
+    let spec = LeafSpec::named("controller-manager.conf").expect("in the table");
+    let theirs = renewed.replace("coracle", "theirs");
+    fs::write(world.layout.of(spec), &theirs).expect("written");
+    ensure(now + Duration::days(300));
+    assert_eq!(fs::read_to_string(world.layout.of(spec)).expect("read"), theirs);
+}
+
 /// Where a crash can leave a pair: a temporary file, a new key beside the old certificate.
 #[test]
 fn what_a_crash_leaves_is_mended_and_files_are_whole_all_the_while() {

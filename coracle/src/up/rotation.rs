@@ -15,6 +15,7 @@ use certs::rotation::{Ending, Round, Step, round};
 use client::{EventRecorder, EventType};
 use k8s_openapi::api::core::v1::ObjectReference;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 /// Between two looks. Each asks for the times of two directories.
@@ -117,12 +118,17 @@ impl Rotation {
             let message = format!(
                 "certificate {} ends at {} and cannot be renewed here: have it signed anew where \
                  the key of its authority is",
-                ending.name, ending.validity.not_after
+                ending.name,
+                rfc3339(ending.validity.not_after)
             );
             tracing::warn!("{message}");
             events.event_about(subject(), EventType::Warning, "CertificateExpiring", message);
         }
     }
+}
+
+fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 fn sentence(kind: AuthorityKind, step: Step) -> String {
