@@ -78,8 +78,7 @@ impl World {
     fn server(&self, allowed: Allowed, revoked: Option<&str>) -> Arc<ServerFiles> {
         let clients = ClientFiles {
             authorities: self.ca(),
-            revoked: revoked
-                .map(|name| RevocationFile::of_etcd(self.directory.path().join(name))),
+            revoked: revoked.map(|name| RevocationFile::of_etcd(self.directory.path().join(name))),
             allowed,
             ..ClientFiles::default()
         };

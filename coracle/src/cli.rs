@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogOptions;
-use crate::{completion, image, up, version};
+use crate::{completion, image, kubelet, up, version};
 
 /// A whole Kubernetes cluster in one binary.
 ///
@@ -37,6 +37,11 @@ pub enum Command {
     /// one of `--cluster-dir`, of $CORACLE_DATA_DIR, beside $KUBECONFIG, or in the default data
     /// directory.
     Ctl(Box<ctl::Arguments>),
+    /// Run one node alone, which joins a cluster
+    ///
+    /// Also under the name `kubelet`. With a bootstrap token in the bootstrap kubeconfig it asks the
+    /// cluster for its certificates, and renews them; started again it goes on with what it has.
+    Kubelet(Box<kubelet::Options>),
     /// Import, list and remove the container images of the node
     ///
     /// Works on the data directory, whether its cluster runs, has run, or is still to be started.

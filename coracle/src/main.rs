@@ -7,6 +7,7 @@ mod cli;
 mod completion;
 mod exit;
 mod image;
+mod kubelet;
 mod logging;
 mod program;
 mod snapshots;

@@ -28,9 +28,10 @@ use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
 use self::run_file::RunFile;
 
+pub use self::control_plane::Group;
 pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
 pub use self::listeners::advertised_address;
-pub use self::node::host_name;
+pub use self::node::{NodePlan, containers_node, host_name, runtime_kind};
 pub use self::options::Options;
 pub use self::signals::{Caught, Signals};
 
