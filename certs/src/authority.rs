@@ -6,7 +6,6 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use crate::cluster::Validity;
 use crate::error::Error;
 use crate::files::Pair;
 use crate::leaf::{BACKDATE, Leaf};
@@ -21,16 +20,7 @@ pub struct Authority {
 impl Authority {
     /// Makes a new self-signed authority.
     pub fn generate(common_name: &str) -> Result<Self, Error> {
-        let now = OffsetDateTime::now_utc();
-        let validity = Validity { not_before: now - BACKDATE, not_after: now + AUTHORITY_LIFETIME };
-        Self::self_signed(common_name, &new_key(common_name)?, validity)
-    }
-
-    pub(crate) fn self_signed(
-        common_name: &str,
-        key: &KeyPair,
-        validity: Validity,
-    ) -> Result<Self, Error> {
+        let key = new_key(common_name)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, common_name);
@@ -40,8 +30,9 @@ impl Authority {
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::CrlSign,
         ];
-        (params.not_before, params.not_after) = (validity.not_before, validity.not_after);
-        let certificate = params.self_signed(key).map_err(|error| Error::Sign {
+        params.not_before = OffsetDateTime::now_utc() - BACKDATE;
+        params.not_after = OffsetDateTime::now_utc() + AUTHORITY_LIFETIME;
+        let certificate = params.self_signed(&key).map_err(|error| Error::Sign {
             subject: common_name.to_owned(),
             reason: error.to_string(),
         })?;

@@ -5,19 +5,24 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::error::Error;
-
-/// Characters in a line of PEM.
-const PEM_LINE: usize = 64;
 
 /// A certificate and its private key, both PEM.
 #[derive(Clone)]
 pub struct Pair {
     pub certificate: String,
     pub key: String,
+}
+
+impl Pair {
+    /// Whether both can be read and belong together.
+    pub(crate) fn fits(&self) -> bool {
+        let (Ok(chain), Ok(key)) = (crate::tls::chain(self), crate::tls::key(self)) else {
+            return false;
+        };
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        !chain.is_empty() && rustls::sign::CertifiedKey::from_der(chain, key, &provider).is_ok()
+    }
 }
 
 impl std::fmt::Debug for Pair {
@@ -28,17 +33,6 @@ impl std::fmt::Debug for Pair {
             .field("certificate", &self.certificate)
             .finish_non_exhaustive()
     }
-}
-
-/// PEM text of one object.
-pub(crate) fn pem_of(label: &str, der: &[u8]) -> String {
-    let encoded = STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in encoded.as_bytes().chunks(PEM_LINE) {
-        text.extend(line.iter().copied().map(char::from));
-        text.push('\n');
-    }
-    text + &format!("-----END {label}-----\n")
 }
 
 /// Paths of the pair called `name` under a PKI directory.
@@ -81,8 +75,34 @@ pub fn write_public(path: &Path, contents: &[u8]) -> Result<(), Error> {
     replace(path, contents, 0o644)
 }
 
+/// Renames `from` to `to`, which replaces it atomically, and syncs the directory.
+pub(crate) fn move_into_place(from: &Path, to: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: to.to_owned(), source };
+    #[cfg(test)]
+    crash::point().map_err(failed)?;
+    fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(failed)
+}
+
+/// Removes a file, which need not be there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    #[cfg(test)]
+    crash::point().map_err(|source| Error::Write { path: path.to_owned(), source })?;
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::Write { path: path.to_owned(), source }),
+    }
+    sync_directory_of(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
 fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
+    #[cfg(test)]
+    crash::point().map_err(failed)?;
     let directory = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(failed)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -97,4 +117,29 @@ fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
     file.write_all(contents).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)?;
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+}
+
+/// Lets tests end a thread's writing before any change of a file.
+#[cfg(test)]
+pub(crate) mod crash {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local!(static LEFT: Cell<usize> = const { Cell::new(usize::MAX) });
+
+    /// From now on this thread changes `changes` files and no more.
+    pub fn after(changes: usize) {
+        LEFT.set(changes);
+    }
+
+    pub(super) fn point() -> io::Result<()> {
+        match LEFT.get() {
+            0 => Err(io::Error::other("crashed")),
+            usize::MAX => Ok(()),
+            left => {
+                LEFT.set(left - 1);
+                Ok(())
+            }
+        }
+    }
 }

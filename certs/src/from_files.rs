@@ -1,6 +1,7 @@
 //! TLS configurations that follow their files: certificates, keys, authorities and revocation lists
 //! may be replaced under a running process, and the next handshake uses them.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
 use crate::clients::{Allowed, ClientVerifier};
+use crate::cluster::Bundle;
 use crate::error::Error;
 use crate::files::Pair;
 use crate::live::RevocationFile;
@@ -35,11 +37,41 @@ pub struct PairFiles {
     pub key: PathBuf,
 }
 
+/// Which of the certificates in a file of authorities are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorities {
+    /// Each of them.
+    All(PathBuf),
+    /// Those that issued no other one in it: an intermediate, and not what stands above it.
+    Signers(PathBuf),
+}
+
+impl Default for Authorities {
+    fn default() -> Self {
+        Self::All(PathBuf::new())
+    }
+}
+
+impl Authorities {
+    fn path(&self) -> &Path {
+        match self {
+            Self::All(path) | Self::Signers(path) => path,
+        }
+    }
+
+    fn read(&self) -> Result<RootCertStore, Error> {
+        match self {
+            Self::All(path) => bundle(path),
+            Self::Signers(path) => signers(path),
+        }
+    }
+}
+
 /// Who may connect to a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFiles {
     /// The bundle that signs clients.
-    pub authorities: PathBuf,
+    pub authorities: Authorities,
     pub revoked: Option<RevocationFile>,
     pub allowed: Allowed,
     pub demand: ClientAuth,
@@ -48,8 +80,8 @@ pub struct ClientFiles {
 /// Whom a client believes that it talks to whom it meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// The bundle in this file.
-    Authorities(PathBuf),
+    /// Those in this file.
+    Authorities(Authorities),
     /// Those of the system.
     System,
     /// Whoever answers: for certificates that peers made themselves.
@@ -70,7 +102,7 @@ impl ServerFiles {
     ) -> Result<Arc<Self>, Error> {
         let mut paths = vec![pair.certificate.clone(), pair.key.clone()];
         if let Some(clients) = &clients {
-            paths.push(clients.authorities.clone());
+            paths.push(clients.authorities.path().to_owned());
             paths.extend(clients.revoked.iter().map(|file| file.path().to_owned()));
         }
         let alpn: Vec<Vec<u8>> = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
@@ -108,8 +140,8 @@ impl ClientConfigFiles {
         if let Some(pair) = &pair {
             paths.extend([pair.certificate.clone(), pair.key.clone()]);
         }
-        if let Trust::Authorities(path) = &trust {
-            paths.push(path.clone());
+        if let Trust::Authorities(authorities) = &trust {
+            paths.push(authorities.path().to_owned());
         }
         let build = move || Ok(Arc::new(client(pair.as_ref(), &trust, &protocol)?));
         Ok(Arc::new(Self(Watched::new(purpose, paths, build)?)))
@@ -133,7 +165,7 @@ fn server(
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(clients) => {
-            let roots = Arc::new(bundle(&clients.authorities)?);
+            let roots = Arc::new(clients.authorities.read()?);
             let chain = WebPkiClientVerifier::builder_with_provider(roots, protocol.provider());
             let chain = match clients.demand {
                 ClientAuth::Required => chain,
@@ -168,7 +200,7 @@ fn client(
         .with_protocol_versions(protocol.versions())
         .map_err(|error| refuse(error.to_string()))?;
     let builder = match trust {
-        Trust::Authorities(path) => builder.with_root_certificates(bundle(path)?),
+        Trust::Authorities(authorities) => builder.with_root_certificates(authorities.read()?),
         Trust::System => builder.with_root_certificates(system_bundle()),
         Trust::Anyone => {
             let schemes = protocol.provider().signature_verification_algorithms;
@@ -253,6 +285,24 @@ fn bundle(path: &Path) -> Result<RootCertStore, Error> {
         .map_err(|error| malformed(error.to_string()))?;
     if store.is_empty() {
         return Err(malformed("it has no BEGIN CERTIFICATE".to_owned()));
+    }
+    Ok(store)
+}
+
+/// Reads the authorities of a cluster.
+fn signers(path: &Path) -> Result<RootCertStore, Error> {
+    let malformed = |reason| Error::Malformed {
+        path: path.to_owned(),
+        expected: "authority certificates",
+        reason,
+    };
+    let Some(bundle) = Bundle::read(path)? else {
+        return Err(Error::Read { path: path.to_owned(), source: ErrorKind::NotFound.into() });
+    };
+    let mut store = RootCertStore::empty();
+    for certificate in bundle.signers() {
+        let added = store.add(certificate.der().to_vec().into());
+        added.map_err(|error| malformed(error.to_string()))?;
     }
     Ok(store)
 }

@@ -42,6 +42,12 @@ pub enum Command {
     /// Also under the name `kubelet`. With a bootstrap token in the bootstrap kubeconfig it asks the
     /// cluster for its certificates, and renews them; started again it goes on with what it has.
     Kubelet(Box<kubelet::Options>),
+    /// Make, sign, inspect, revoke and serve certificates, as CFSSL does
+    ///
+    /// Also under the names `cfssl` and `cfssljson`, by a link to this binary. `coracle certs --help`
+    /// lists the commands, `coracle certs COMMAND --help` tells one.
+    #[command(disable_help_flag = true)]
+    Certs(CertsArguments),
     /// Import, list and remove the container images of the node
     ///
     /// Works on the data directory, whether its cluster runs, has run, or is still to be started.
@@ -59,6 +65,13 @@ pub enum Command {
 pub struct StoreArguments {
     #[arg(value_name = "FLAGS", trailing_var_arg = true, allow_hyphen_values = true)]
     _flags: Vec<std::ffi::OsString>,
+}
+
+/// What stands after `certs` is read by the crate `certs-tool`, in the grammar of CFSSL's flags.
+#[derive(Debug, clap::Args)]
+pub struct CertsArguments {
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<std::ffi::OsString>,
 }
 
 #[cfg(test)]

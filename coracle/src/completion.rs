@@ -28,11 +28,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         SupportedShell::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    // clap does not parse what stands after `store`; the shell shall know it all the same.
+    // clap does not parse what stands after `store` or `certs`; the shell shall know it all the same.
     let mut command = Cli::command().mut_subcommand("store", |store| {
         crate::store::command(store.mut_arg("_flags", |flags| flags.hide(true)))
     });
+    command = command.mut_subcommand("certs", certs);
     generate(shell, &mut command, "coracle", &mut script);
     stdout().write_all(&script)?;
     Ok(())
+}
+
+fn certs(command: clap::Command) -> clap::Command {
+    let command = command.mut_arg("_words", |words| words.hide(true));
+    certs_tool::overview().into_iter().fold(command, |command, told| {
+        let flags = told.flags.into_iter().map(|flag| {
+            let action = match flag.takes_value {
+                true => clap::ArgAction::Set,
+                false => clap::ArgAction::SetTrue,
+            };
+            clap::Arg::new(flag.name).long(flag.name).help(flag.help).action(action)
+        });
+        command.subcommand(clap::Command::new(told.name).about(told.summary).args(flags))
+    })
 }

@@ -11,11 +11,10 @@ use crate::snapshots::StoreSnapshots;
 use crate::{completion, exit, image, kubelet, logging, store, up, version};
 
 /// Upstream programs that this binary will answer for, but does not yet.
-const NOT_YET: [&str; 5] =
-    ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "cfssl", "cfssljson"];
+const NOT_YET: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
-/// Runs the program that `arguments[0]` names: `etcd`, `ctl`, `etcdctl`, `etcdutl` or `kubelet` by those
-/// names, else `coracle` itself.
+/// Runs the program that `arguments[0]` names: `etcd`, `ctl`, `etcdctl`, `etcdutl`, `kubelet`, `cfssl` or
+/// `cfssljson` by those names, else `coracle` itself.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let name = arguments.first().map(called_name).unwrap_or_default();
     if let Some(name) = ctl::NAMES.into_iter().find(|known| *known == name) {
@@ -27,7 +26,13 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if name == "etcd" {
         return store::run(store::Persona::Etcd, arguments.into_iter().skip(1).collect());
     }
-    // Its flags are etcd's, in Go's grammar.
+    if let Some(program) = certs_tool::Program::called(&name) {
+        return run_certs(program, arguments.into_iter().skip(1).collect());
+    }
+    // The flags of `certs` and `store` are CFSSL's and etcd's, in Go's grammar.
+    if arguments.get(1).is_some_and(|command| command == "certs") {
+        return run_certs(certs_tool::Program::Certs, arguments.into_iter().skip(2).collect());
+    }
     if arguments.get(1).is_some_and(|command| command == "store") {
         return store::run(store::Persona::Coracle, arguments.into_iter().skip(2).collect());
     }
@@ -64,6 +69,12 @@ fn dispatch(cli: Cli) -> ExitCode {
                 .to_owned(),
         )
         .into()),
+        Command::Certs(_) => Err(exit::Usage(
+            "options of `coracle certs` stand after its command: it has CFSSL's, -loglevel among \
+             them"
+                .to_owned(),
+        )
+        .into()),
         Command::Ctl(arguments) => return run_ctl(*arguments),
         Command::Kubelet(options) => kubelet::run(&options),
         Command::Image(arguments) => image::run(arguments),
@@ -81,6 +92,15 @@ fn run_kubelet(arguments: Vec<OsString>) -> ExitCode {
         }
         Err(error) => exit::of_usage(&error),
     }
+}
+
+fn run_certs(program: certs_tool::Program, words: Vec<OsString>) -> ExitCode {
+    let host = certs_tool::Host {
+        default_data_dir: up::default_data_dir().ok(),
+        node_name: up::host_name(),
+        address: Some(up::advertised_address(std::net::Ipv4Addr::UNSPECIFIED.into())),
+    };
+    certs_tool::run(program, words, &host)
 }
 
 fn run_ctl(arguments: ctl::Arguments) -> ExitCode {

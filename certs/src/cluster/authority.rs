@@ -3,34 +3,28 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{Issuer, KeyPair};
-use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use super::authorities::AuthorityKind;
-use super::bundle::{self, Bundle, pem_of_all};
+use super::bundle::{Bundle, pem_of_all};
 use super::condition::{Condition, Judge};
-use super::files::{parse_key, read_key};
+use super::files::{new_key, parse_key};
 use super::settings::{Settings, Validity};
-use crate::authority::Authority;
+use super::template;
 use crate::error::Error;
 use crate::files::{Pair, pair_paths, read_optional, write_pair};
 use crate::leaf::Leaf;
+use crate::x509::{Certificate, Issuer, KeyAlgorithm, PrivateKey, Subject, Template, self_sign};
 
 /// An authority of the cluster. Without its key it is managed elsewhere, and signs nothing here.
 pub struct ClusterAuthority {
     kind: AuthorityKind,
     certificate_path: PathBuf,
     bundle: Bundle,
-    signing: Option<Signing>,
+    signing: Option<Issuer>,
     settings: Settings,
     signers_pem: String,
     roots_pem: String,
-}
-
-struct Signing {
-    certificate: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
 }
 
 impl ClusterAuthority {
@@ -39,6 +33,7 @@ impl ClusterAuthority {
         directory: &Path,
         kind: AuthorityKind,
         settings: &Settings,
+        now: OffsetDateTime,
     ) -> Result<Self, Error> {
         if let Some(authority) = Self::read(directory, kind, settings)? {
             return Ok(authority);
@@ -47,11 +42,7 @@ impl ClusterAuthority {
         if read_optional(&key)?.is_some() {
             return Err(Error::HalfPair { present: key, missing: certificate });
         }
-        let now = OffsetDateTime::now_utc();
-        let validity = Validity::starting(now, settings.authority_lifetime);
-        let key = settings.key_algorithm.generate(kind.common_name())?;
-        let authority = Authority::self_signed(kind.common_name(), &key, validity)?;
-        write_pair(directory, kind.path(), authority.pair())?;
+        write_pair(directory, kind.path(), &found(kind, settings, now)?)?;
         Self::read(directory, kind, settings)?
             .ok_or(Error::HalfPair { present: directory.to_owned(), missing: certificate })
     }
@@ -64,8 +55,7 @@ impl ClusterAuthority {
     ) -> Result<Option<Self>, Error> {
         let (certificate_path, key_path) = pair_paths(directory, kind.path());
         let Some(bundle) = Bundle::read(&certificate_path)? else { return Ok(None) };
-        if let Some(other) = bundle.certificates().iter().find(|one| !bundle::is_authority(one)) {
-            let _ = other;
+        if !bundle.certificates().iter().all(Certificate::is_authority) {
             return Err(Error::NotAnAuthority { path: certificate_path });
         }
         let signing = match read_optional(&key_path)? {
@@ -125,53 +115,123 @@ impl ClusterAuthority {
 
     /// Of the certificate that signs; without a key, of the first in the file.
     pub fn validity(&self) -> Validity {
-        bundle::validity(self.signer())
+        Validity::of(self.signer())
     }
 
-    fn signer(&self) -> &CertificateDer<'static> {
-        match &self.signing {
-            Some(signing) => &signing.certificate,
-            None => &self.bundle.certificates()[0],
-        }
+    pub(crate) fn signer(&self) -> &Certificate {
+        self.signing.as_ref().map_or(self.bundle.first(), Issuer::certificate)
+    }
+
+    /// With whose key it signs, if it does here.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.signing.as_ref()
+    }
+
+    /// Whether one of the certificates in its file signed this one.
+    pub(crate) fn issued(&self, certificate: &Certificate) -> bool {
+        self.bundle.issuer_of(certificate).is_some()
     }
 
     /// Issues a leaf with a new key, of the cluster's algorithm and lifetime.
     pub fn issue(&self, leaf: &Leaf) -> Result<Pair, Error> {
-        let Some(signing) = &self.signing else {
-            return Err(Error::ExternalAuthority {
-                certificate: self.certificate_path.clone(),
-                subject: leaf.common_name.clone(),
-            });
-        };
-        let now = OffsetDateTime::now_utc();
-        let validity =
-            Validity::starting(now, self.settings.leaf_lifetime).within(&self.validity());
-        let key = self.settings.key_algorithm.generate(&leaf.common_name)?;
-        let mut params = leaf.params()?;
-        (params.not_before, params.not_after) = (validity.not_before, validity.not_after);
-        let certificate = params.signed_by(&key, &signing.issuer).map_err(|error| Error::Sign {
-            subject: leaf.common_name.clone(),
-            reason: error.to_string(),
-        })?;
-        Ok(Pair {
-            certificate: certificate.pem() + &self.chain_pem(&signing.certificate),
-            key: key.serialize_pem(),
-        })
+        self.issue_at(leaf, OffsetDateTime::now_utc())
     }
 
-    fn chain_pem(&self, signer: &CertificateDer<'static>) -> String {
+    pub(super) fn issue_at(&self, leaf: &Leaf, now: OffsetDateTime) -> Result<Pair, Error> {
+        let Settings { key_algorithm, leaf_lifetime, .. } = self.settings;
+        let validity = Validity::starting(now, leaf_lifetime);
+        self.sign(&template::of_leaf(leaf, key_algorithm, validity), key_algorithm)
+    }
+
+    /// Issues a certificate for a user with any number of groups, of the cluster's algorithm and
+    /// lifetime.
+    pub fn issue_client(&self, user: &str, groups: &[&str]) -> Result<Pair, Error> {
+        let Settings { key_algorithm, leaf_lifetime, .. } = self.settings;
+        self.check(OffsetDateTime::now_utc())?;
+        let validity = Validity::starting(OffsetDateTime::now_utc(), leaf_lifetime);
+        let leaf = template::of_leaf(&Leaf::client(user, None), key_algorithm, validity);
+        let template = Template { subject: Subject::new(user, groups), ..leaf };
+        self.sign(&template, key_algorithm)
+    }
+
+    /// Issues once more what `certificate` says, with a new key.
+    pub fn reissue(
+        &self,
+        certificate: &Certificate,
+        key_algorithm: KeyAlgorithm,
+    ) -> Result<Pair, Error> {
+        let validity = Validity::starting(OffsetDateTime::now_utc(), self.settings.leaf_lifetime);
+        self.sign(&template::of_certificate(certificate, key_algorithm, validity), key_algorithm)
+    }
+
+    /// Signs what `template` says for a new key; no longer than the authority itself is valid.
+    pub fn sign(&self, template: &Template, key_algorithm: KeyAlgorithm) -> Result<Pair, Error> {
+        let subject = template.subject.to_string();
+        let Some(issuer) = &self.signing else {
+            return Err(Error::ExternalAuthority {
+                certificate: self.certificate_path.clone(),
+                subject,
+            });
+        };
+        let (key, key_pem) = new_key(key_algorithm, &subject)?;
+        let not_after = template.not_after.min(self.validity().not_after);
+        let template = Template { not_after, ..template.clone() };
+        let certificate = issuer
+            .sign(&template, key.public_key_der())
+            .map_err(|error| Error::Sign { subject, reason: error.to_string() })?;
+        let chain = self.chain_pem(issuer.certificate());
+        Ok(Pair { certificate: certificate.to_pem() + &chain, key: key_pem })
+    }
+
+    fn chain_pem(&self, signer: &Certificate) -> String {
         pem_of_all(&self.bundle.chain_above(signer))
+    }
+
+    /// `pair` with the intermediates that its certificate lacks; `None` when it lacks none.
+    pub(super) fn completed(&self, pair: &Pair) -> Option<Pair> {
+        let file = Bundle::parse(&pair.certificate).ok()?;
+        let [leaf] = file.certificates() else { return None };
+        let chain = self.chain_pem(self.bundle.issuer_of(leaf)?);
+        if chain.is_empty() {
+            return None;
+        }
+        let certificate = pem_of_all(&[leaf]) + &chain;
+        Some(Pair { certificate, key: pair.key.clone() })
     }
 
     /// What is the matter with a pair that was read.
     pub fn condition(&self, pair: &Pair, leaf: &Leaf, now: OffsetDateTime) -> Condition {
-        let public_key = match read_key(&pair.key) {
-            Ok(key) => key.public_key_raw().to_vec(),
-            Err(reason) => return Condition::Unreadable(format!("its key: {reason}")),
+        let file = match Bundle::parse(&pair.certificate) {
+            Ok(file) => file,
+            Err(reason) => return Condition::Unreadable(reason),
         };
-        let signer = self.signing.as_ref().map(|signing| &signing.certificate);
-        Judge { bundle: &self.bundle, signer, now }.condition(&pair.certificate, &public_key, leaf)
+        match PrivateKey::from_pem(&pair.key) {
+            Ok(key) => self.judge(now).condition(&file, &key, leaf),
+            Err(error) => Condition::Unreadable(format!("its key: {error}")),
+        }
     }
+
+    pub(super) fn judge(&self, now: OffsetDateTime) -> Judge<'_> {
+        let signer = self.signing.as_ref().map(Issuer::certificate);
+        Judge { bundle: &self.bundle, signer, now }
+    }
+}
+
+/// Makes a new self-signed authority.
+pub(crate) fn found(
+    kind: AuthorityKind,
+    settings: &Settings,
+    now: OffsetDateTime,
+) -> Result<Pair, Error> {
+    let common_name = kind.common_name();
+    let (key, key_pem) = new_key(settings.key_algorithm, common_name)?;
+    let validity = Validity::starting(now, settings.authority_lifetime);
+    let template = template::of_authority(common_name, validity);
+    let certificate = self_sign(&template, &key).map_err(|error| Error::Sign {
+        subject: common_name.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(Pair { certificate: certificate.to_pem(), key: key_pem })
 }
 
 /// Finds the certificate that the key belongs to: in a bundle it need not be the first.
@@ -180,18 +240,12 @@ fn signing(
     certificate_path: &Path,
     key_path: &Path,
     pem: &str,
-) -> Result<Signing, Error> {
+) -> Result<Issuer, Error> {
     let key = parse_key(key_path, pem)?;
-    let Some(certificate) = bundle.of_key(key.public_key_raw()) else {
-        return Err(Error::KeyMismatch {
-            certificate: certificate_path.to_owned(),
-            key: key_path.to_owned(),
-        });
+    let mismatch = || Error::KeyMismatch {
+        certificate: certificate_path.to_owned(),
+        key: key_path.to_owned(),
     };
-    let issuer = Issuer::from_ca_cert_der(certificate, key).map_err(|error| Error::Malformed {
-        path: certificate_path.to_owned(),
-        expected: "authority certificate",
-        reason: error.to_string(),
-    })?;
-    Ok(Signing { certificate: certificate.clone(), issuer })
+    let certificate = bundle.of_key(&key).cloned().ok_or_else(mismatch)?;
+    Issuer::new(certificate, key).map_err(|_| mismatch())
 }

@@ -13,29 +13,18 @@
 
 use std::path::Path;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use x509_parser::prelude::{FromDer, X509Certificate};
-
-use super::condition::validity_of;
-use super::settings::Validity;
 use crate::error::Error;
-use crate::files::{pem_of, read_optional};
+use crate::files::read_optional;
+use crate::x509::{Certificate, PrivateKey};
 
 /// At least one certificate, each of which can be read.
 #[derive(Clone, Debug)]
-pub struct Bundle(Vec<CertificateDer<'static>>);
+pub struct Bundle(Vec<Certificate>);
 
 impl Bundle {
     pub fn parse(pem: &str) -> Result<Self, String> {
         let mut certificates = Vec::new();
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            let certificate = certificate.map_err(|error| error.to_string())?;
-            let (rest, _) =
-                X509Certificate::from_der(&certificate).map_err(|error| error.to_string())?;
-            if !rest.is_empty() {
-                return Err("bytes follow a certificate".to_owned());
-            }
+        for certificate in Certificate::all_from_pem(pem).map_err(|error| error.to_string())? {
             if !certificates.contains(&certificate) {
                 certificates.push(certificate);
             }
@@ -57,39 +46,41 @@ impl Bundle {
         Ok(Some(bundle))
     }
 
-    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+    pub fn certificates(&self) -> &[Certificate] {
         &self.0
     }
 
-    /// The certificate of the key whose public half is `public_key`, without its algorithm.
-    pub(super) fn of_key(&self, public_key: &[u8]) -> Option<&CertificateDer<'static>> {
-        self.0.iter().find(|certificate| public_key_of(certificate) == public_key)
+    pub(crate) fn to_pem(&self) -> String {
+        self.0.iter().map(Certificate::to_pem).collect()
+    }
+
+    /// The one in front: a leaf before its chain, an intermediate before its root.
+    pub fn first(&self) -> &Certificate {
+        &self.0[0]
+    }
+
+    pub(super) fn of_key(&self, key: &PrivateKey) -> Option<&Certificate> {
+        self.0.iter().find(|certificate| key.fits(certificate))
     }
 
     /// Who issued `certificate`, other than itself.
-    pub(super) fn issuer_of(
-        &self,
-        certificate: &CertificateDer<'_>,
-    ) -> Option<&CertificateDer<'static>> {
+    pub(super) fn issuer_of(&self, certificate: &Certificate) -> Option<&Certificate> {
         self.0.iter().find(|issuer| *issuer != certificate && issued(issuer, certificate))
     }
 
-    pub fn signers(&self) -> Vec<&CertificateDer<'static>> {
-        let is_signer = |certificate: &&CertificateDer<'static>| {
+    pub fn signers(&self) -> Vec<&Certificate> {
+        let is_signer = |certificate: &&Certificate| {
             !self.0.iter().any(|other| other != *certificate && issued(certificate, other))
         };
         self.0.iter().filter(is_signer).collect()
     }
 
-    pub fn roots(&self) -> Vec<&CertificateDer<'static>> {
+    pub fn roots(&self) -> Vec<&Certificate> {
         self.0.iter().filter(|certificate| self.issuer_of(certificate).is_none()).collect()
     }
 
     /// What a leaf of `signer` presents besides itself: from the signer up, without the root.
-    pub(super) fn chain_above(
-        &self,
-        signer: &CertificateDer<'static>,
-    ) -> Vec<&CertificateDer<'static>> {
+    pub(super) fn chain_above(&self, signer: &Certificate) -> Vec<&Certificate> {
         let mut chain = Vec::new();
         let mut at = self.0.iter().find(|certificate| *certificate == signer);
         while let Some(certificate) = at {
@@ -106,35 +97,11 @@ impl Bundle {
 }
 
 /// PEM of several certificates, in this order.
-pub(super) fn pem_of_all(certificates: &[&CertificateDer<'_>]) -> String {
-    certificates.iter().map(|certificate| pem_of("CERTIFICATE", certificate)).collect()
+pub(super) fn pem_of_all(certificates: &[&Certificate]) -> String {
+    certificates.iter().map(|certificate| certificate.to_pem()).collect()
 }
 
-/// Whether `issuer` signed `certificate`, by name and by signature.
-pub(super) fn issued(issuer: &CertificateDer<'_>, certificate: &CertificateDer<'_>) -> bool {
-    let (Ok((_, issuer)), Ok((_, certificate))) =
-        (X509Certificate::from_der(issuer), X509Certificate::from_der(certificate))
-    else {
-        return false;
-    };
-    certificate.issuer().as_raw() == issuer.subject().as_raw()
-        && issuer.is_ca()
-        && certificate.verify_signature(Some(issuer.public_key())).is_ok()
-}
-
-pub(super) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| certificate.is_ca())
-}
-
-fn public_key_of(certificate: &CertificateDer<'_>) -> Vec<u8> {
-    X509Certificate::from_der(certificate)
-        .map(|(_, certificate)| certificate.public_key().subject_public_key.data.to_vec())
-        .unwrap_or_default()
-}
-
-/// Of a certificate in a bundle, which can be read.
-pub(super) fn validity(certificate: &CertificateDer<'_>) -> Validity {
-    let (_, certificate) =
-        X509Certificate::from_der(certificate).expect("a bundle holds what can be read");
-    validity_of(&certificate)
+/// Whether `issuer` signed `certificate` as an authority may.
+pub(super) fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
+    issuer.is_authority() && certificate.verify_issued_by(issuer).is_ok()
 }

@@ -1,16 +1,12 @@
 //! Whether a leaf on disk still serves. Decided here from bytes, names and a time alone.
 
-use std::net::IpAddr;
-
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use time::OffsetDateTime;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::bundle::{Bundle, issued};
 use super::settings::Validity;
+use super::template::extended_key_usages;
 use crate::leaf::{Leaf, Usage};
+use crate::x509::{AlternativeNames, Certificate, ExtendedKeyUsage, PrivateKey, Subject};
 
 /// No chain of authorities is longer.
 const MAX_CHAIN: usize = 8;
@@ -65,53 +61,55 @@ impl std::fmt::Display for Condition {
 pub(super) struct Judge<'a> {
     pub bundle: &'a Bundle,
     /// The certificate in the bundle that signs today; none where the key is elsewhere.
-    pub signer: Option<&'a CertificateDer<'static>>,
+    pub signer: Option<&'a Certificate>,
     pub now: OffsetDateTime,
 }
 
 impl Judge<'_> {
-    /// `certificate` is PEM, with intermediates after the leaf or without; `public_key` the public
-    /// half of the key beside it.
-    pub fn condition(&self, certificate: &str, public_key: &[u8], leaf: &Leaf) -> Condition {
-        let file = match Bundle::parse(certificate) {
-            Ok(file) => file,
-            Err(reason) => return Condition::Unreadable(reason),
-        };
-        let der = &file.certificates()[0];
-        let (_, certificate) =
-            X509Certificate::from_der(der).expect("a bundle holds what can be read");
-        if certificate.public_key().subject_public_key.data.as_ref() != public_key {
+    /// `file` is the leaf, with intermediates after it or without; `key` lies beside it.
+    pub fn condition(&self, file: &Bundle, key: &PrivateKey, leaf: &Leaf) -> Condition {
+        let certificate = file.first();
+        if !key.fits(certificate) {
             return Condition::WrongKey;
         }
-        let Some(anchor) = self.anchor(der, &file) else { return Condition::Foreign };
-        let validity = validity_of(&certificate);
-        if validity.not_after <= self.now {
-            return Condition::Expired;
+        if let Some(condition) = self.overdue(file) {
+            return condition;
         }
-        if validity.not_before > self.now {
-            return Condition::NotYetValid;
-        }
-        if let Some(what) = lacking(&certificate, leaf) {
+        if let Some(what) = lacking(certificate, leaf) {
             return Condition::Lacks(what);
         }
+        self.age(file)
+    }
+
+    /// What is the matter whatever the certificate is for.
+    pub fn overdue(&self, file: &Bundle) -> Option<Condition> {
+        if self.anchor(file).is_none() {
+            return Some(Condition::Foreign);
+        }
+        let validity = Validity::of(file.first());
+        if validity.not_after <= self.now {
+            return Some(Condition::Expired);
+        }
+        (validity.not_before > self.now).then_some(Condition::NotYetValid)
+    }
+
+    /// Of one that serves: whether another should take its place.
+    pub fn age(&self, file: &Bundle) -> Condition {
+        let Some(anchor) = self.anchor(file) else { return Condition::Foreign };
         if self.signer.is_some_and(|signer| signer != anchor) {
             return Condition::Superseded;
         }
         // A leaf that ends with its authority would gain nothing.
-        let end = super::bundle::validity(anchor).not_after;
-        if validity.is_due(self.now) && validity.not_after < end {
+        let validity = Validity::of(file.first());
+        if validity.is_due(self.now) && validity.not_after < anchor.not_after() {
             return Condition::Due;
         }
         Condition::Serves
     }
 
     /// The certificate of the bundle that the leaf hangs on, be it by intermediates in its file.
-    fn anchor(
-        &self,
-        leaf: &CertificateDer<'static>,
-        file: &Bundle,
-    ) -> Option<&CertificateDer<'static>> {
-        let mut at = leaf;
+    fn anchor(&self, file: &Bundle) -> Option<&Certificate> {
+        let mut at = file.first();
         for _ in 0..MAX_CHAIN {
             // The present signer first: while it rolls over, two may have the same key.
             let signer = self.signer.filter(|signer| issued(signer, at));
@@ -125,78 +123,48 @@ impl Judge<'_> {
     }
 }
 
-pub(super) fn validity_of(certificate: &X509Certificate<'_>) -> Validity {
-    let validity = certificate.validity();
-    Validity {
-        not_before: validity.not_before.to_datetime(),
-        not_after: validity.not_after.to_datetime(),
-    }
-}
-
 /// Validity of the first certificate in a PEM text.
 pub fn validity_of_pem(pem: &str) -> Result<Validity, String> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
-    let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| error.to_string())?;
-    Ok(validity_of(&certificate))
+    let certificate = Certificate::from_pem(pem).map_err(|error| error.to_string())?;
+    Ok(Validity::of(&certificate))
 }
 
 /// What the certificate does not say and should.
-fn lacking(certificate: &X509Certificate<'_>, leaf: &Leaf) -> Option<String> {
-    subject_lacks(certificate, leaf)
-        .or_else(|| usages_lack(certificate, leaf.usage))
-        .or_else(|| names_lack(certificate, leaf))
+fn lacking(certificate: &Certificate, leaf: &Leaf) -> Option<String> {
+    subject_lacks(certificate.subject(), leaf)
+        .or_else(|| usages_lack(certificate.extended_key_usages(), leaf.usage))
+        .or_else(|| names_lack(certificate.alternative_names(), leaf))
 }
 
-fn subject_lacks(certificate: &X509Certificate<'_>, leaf: &Leaf) -> Option<String> {
-    let subject = certificate.subject();
-    let common_name = subject.iter_common_name().next().and_then(|name| name.as_str().ok());
-    if common_name != Some(&leaf.common_name) {
+fn subject_lacks(subject: &Subject, leaf: &Leaf) -> Option<String> {
+    if subject.common_name() != Some(&leaf.common_name) {
         return Some(format!("the subject CN={}", leaf.common_name));
     }
-    let organizations: Vec<&str> =
-        subject.iter_organization().filter_map(|name| name.as_str().ok()).collect();
+    let organizations = subject.organizations();
     let wanted: Vec<&str> = leaf.organization.as_deref().into_iter().collect();
-    if organizations != wanted {
-        return Some(match leaf.organization.as_deref() {
-            Some(wanted) => format!("the group O={wanted}, alone"),
-            None => format!("a subject without groups (it has O={})", organizations.join(",")),
-        });
+    if organizations == wanted {
+        return None;
     }
-    None
+    Some(match leaf.organization.as_deref() {
+        Some(wanted) => format!("the group O={wanted}, alone"),
+        None => format!("a subject without groups (it has O={})", organizations.join(",")),
+    })
 }
 
-fn usages_lack(certificate: &X509Certificate<'_>, usage: Usage) -> Option<String> {
-    let extension = certificate.extended_key_usage().ok().flatten();
-    let (server, client) = extension
-        .map(|usages| (usages.value.server_auth, usages.value.client_auth))
-        .unwrap_or_default();
-    let (needs_server, needs_client) = match usage {
-        Usage::Server => (true, false),
-        Usage::Client => (false, true),
-        Usage::Both => (true, true),
-    };
-    if needs_server && !server {
-        return Some("the extended key usage serverAuth".to_owned());
-    }
-    (needs_client && !client).then(|| "the extended key usage clientAuth".to_owned())
+fn usages_lack(usages: &[ExtendedKeyUsage], usage: Usage) -> Option<String> {
+    let lacks = |wanted: &ExtendedKeyUsage| !usages.contains(wanted);
+    extended_key_usages(usage).iter().find(|wanted| lacks(wanted)).map(|wanted| {
+        let word =
+            if *wanted == ExtendedKeyUsage::ServerAuth { "serverAuth" } else { "clientAuth" };
+        format!("the extended key usage {word}")
+    })
 }
 
-fn names_lack(certificate: &X509Certificate<'_>, leaf: &Leaf) -> Option<String> {
-    let extension = certificate.subject_alternative_name().ok().flatten();
-    let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or(&[]);
-    let has_dns = |wanted: &str| {
-        names.iter().any(|name| matches!(name, GeneralName::DNSName(name) if *name == wanted))
-    };
-    let has_ip = |wanted: &IpAddr| {
-        names.iter().any(|name| match (name, wanted) {
-            (GeneralName::IPAddress(bytes), IpAddr::V4(ip)) => *bytes == ip.octets(),
-            (GeneralName::IPAddress(bytes), IpAddr::V6(ip)) => *bytes == ip.octets(),
-            _ => false,
-        })
-    };
-    let host = leaf.dns_names.iter().find(|name| !has_dns(name)).cloned();
+fn names_lack(names: &AlternativeNames, leaf: &Leaf) -> Option<String> {
+    let host = leaf.dns_names.iter().find(|name| !names.hosts.contains(name)).cloned();
     let missing = host.or_else(|| {
-        leaf.ip_addresses.iter().find(|ip| !has_ip(ip)).map(|address| address.to_string())
+        let address = leaf.ip_addresses.iter().find(|address| !names.addresses.contains(address));
+        address.map(ToString::to_string)
     });
     missing.map(|name| format!("the alternative name {name}"))
 }

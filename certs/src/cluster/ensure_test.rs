@@ -58,7 +58,11 @@ fn a_new_address_reissues_the_leaf_but_not_the_authority() {
 fn without_the_authority_key_what_serves_is_used_and_nothing_is_replaced() {
     let directory = tempfile::tempdir().expect("temporary directory");
     let before = ensure(directory.path()).expect("made");
+    let admin = before.issue_admin().expect("issued");
     fs::remove_file(directory.path().join("ca.key")).expect("removed");
+    let refusal = ensure(directory.path()).err().expect("there is no kubeconfig yet");
+    assert!(refusal.starts_with("1 certificate has") && refusal.contains("admin.csr"), "{refusal}");
+    crate::files::write_pair(directory.path(), "admin", &admin).expect("written");
     let after = ensure(directory.path()).expect("read");
     assert!(after.ca.is_external() && !after.etcd_ca.is_external());
     assert_eq!(before.apiserver.certificate, after.apiserver.certificate);

@@ -1,14 +1,10 @@
 //! Where things lie in a PKI directory, and reading them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rcgen::KeyPair;
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
-
-use super::leaves::Place;
 use crate::error::Error;
 use crate::files::{Pair, pair_paths, read_optional};
+use crate::x509::{KeyAlgorithm, PrivateKey};
 
 /// A leaf's certificate and key as found, each perhaps not there.
 #[derive(Debug, Default)]
@@ -29,31 +25,22 @@ impl Found {
     }
 }
 
-impl Place {
-    /// The certificate's file, or the kubeconfig around it, for a PKI in `directory`.
-    pub fn path(self, directory: &Path) -> PathBuf {
-        match self {
-            Self::Pair(path) => directory.join(format!("{path}.crt")),
-            Self::Kubeconfig(name) => kubeconfig_directory(directory).join(name),
-        }
-    }
-}
-
-/// kubeconfigs lie beside the PKI directory, as in `/etc/kubernetes`.
-fn kubeconfig_directory(directory: &Path) -> &Path {
-    directory.parent().unwrap_or(directory)
-}
-
-/// A private key in any of the forms that tools write: PKCS#8, SEC1, PKCS#1.
-pub(super) fn read_key(pem: &str) -> Result<KeyPair, String> {
-    let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
-    KeyPair::try_from(&der).map_err(|error| error.to_string())
-}
-
-pub(super) fn parse_key(path: &Path, pem: &str) -> Result<KeyPair, Error> {
-    read_key(pem).map_err(|reason| Error::Malformed {
+pub(crate) fn parse_key(path: &Path, pem: &str) -> Result<PrivateKey, Error> {
+    PrivateKey::from_pem(pem).map_err(|error| Error::Malformed {
         path: path.to_owned(),
         expected: "private key",
-        reason,
+        reason: error.to_string(),
     })
+}
+
+/// Makes a key for `subject`; also its PEM.
+pub(crate) fn new_key(
+    algorithm: KeyAlgorithm,
+    subject: &str,
+) -> Result<(PrivateKey, String), Error> {
+    let made = PrivateKey::generate(algorithm).and_then(|key| {
+        let pem = key.to_pem()?;
+        Ok((key, pem))
+    });
+    made.map_err(|error| Error::Generate { subject: subject.to_owned(), reason: error.to_string() })
 }

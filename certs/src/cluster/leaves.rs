@@ -227,6 +227,23 @@ impl LeafSpec {
         LEAVES.iter().find(|spec| spec.name == name)
     }
 
+    pub fn admin() -> &'static Self {
+        &LEAVES[0]
+    }
+
+    /// Whether a control plane can be without it: what only another layout of the cluster has.
+    pub fn is_optional(&self) -> bool {
+        match self.place {
+            Place::Pair(path) => path == "kubelet-server",
+            Place::Kubeconfig(_) => self != Self::admin(),
+        }
+    }
+
+    /// Whether the kubelet itself renews it.
+    pub fn is_kubelets_own(&self) -> bool {
+        self.place == Place::Kubeconfig("kubelet.conf")
+    }
+
     /// What a certificate of this kind says on `host`.
     pub fn leaf(&self, host: &HostNames) -> Leaf {
         let (dns_names, ip_addresses) = match self.names {

@@ -2,8 +2,8 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::key_algorithm::KeyAlgorithm;
 use crate::leaf::BACKDATE;
+use crate::x509::{Certificate, KeyAlgorithm};
 
 /// The choices of whoever founds a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub struct Validity {
 }
 
 impl Validity {
+    pub fn of(certificate: &Certificate) -> Self {
+        Self { not_before: certificate.not_before(), not_after: certificate.not_after() }
+    }
+
     /// From `now` for `lifetime`, begun a little in the past for clocks that disagree: by a tenth
     /// of a short life, so that two thirds of it remain a time to come.
     pub fn starting(now: OffsetDateTime, lifetime: Duration) -> Self {
@@ -48,11 +52,6 @@ impl Validity {
 
     pub fn is_due(&self, now: OffsetDateTime) -> bool {
         now >= self.renewal()
-    }
-
-    /// Nothing outlives what signed it.
-    pub(super) fn within(self, authority: &Self) -> Self {
-        Self { not_after: self.not_after.min(authority.not_after), ..self }
     }
 }
 

@@ -122,6 +122,13 @@ impl Certificate {
         &self.public_key
     }
 
+    /// The key itself, without what kind it is of.
+    pub(super) fn public_key_bits(&self) -> Vec<u8> {
+        let (_, parsed) = SubjectPublicKeyInfo::from_der(&self.public_key)
+            .expect("the key was read with the certificate");
+        parsed.subject_public_key.data.into_owned()
+    }
+
     pub fn signature_algorithm(&self) -> &SignatureAlgorithm {
         &self.signature_algorithm
     }

@@ -123,6 +123,8 @@ pub mod oid {
         key_usage = [2, 5, 29, 15];
         subject_alternative_name = [2, 5, 29, 17];
         basic_constraints = [2, 5, 29, 19];
+        crl_number = [2, 5, 29, 20];
+        crl_reason = [2, 5, 29, 21];
         crl_distribution_points = [2, 5, 29, 31];
         certificate_policies = [2, 5, 29, 32];
         authority_key_identifier = [2, 5, 29, 35];
@@ -130,6 +132,8 @@ pub mod oid {
         authority_information_access = [1, 3, 6, 1, 5, 5, 7, 1, 1];
         ocsp_access = [1, 3, 6, 1, 5, 5, 7, 48, 1];
         issuer_access = [1, 3, 6, 1, 5, 5, 7, 48, 2];
+        ocsp_basic = [1, 3, 6, 1, 5, 5, 7, 48, 1, 1];
+        ocsp_nonce = [1, 3, 6, 1, 5, 5, 7, 48, 1, 2];
         ocsp_no_check = [1, 3, 6, 1, 5, 5, 7, 48, 1, 5];
         practice_statement = [1, 3, 6, 1, 5, 5, 7, 2, 1];
         user_notice = [1, 3, 6, 1, 5, 5, 7, 2, 2];
@@ -149,6 +153,7 @@ pub mod oid {
         p521 = [1, 3, 132, 0, 35];
         rsa_encryption = [1, 2, 840, 113549, 1, 1, 1];
         ec_public_key = [1, 2, 840, 10045, 2, 1];
+        sha1 = [1, 3, 14, 3, 2, 26];
         sha256 = [2, 16, 840, 1, 101, 3, 4, 2, 1];
         sha384 = [2, 16, 840, 1, 101, 3, 4, 2, 2];
         sha512 = [2, 16, 840, 1, 101, 3, 4, 2, 3];

@@ -15,14 +15,18 @@
 
 mod algorithm;
 mod certificate;
+mod crl;
 mod error;
 mod extensions;
 mod identifier;
 mod issuer;
 mod key;
+mod moment;
 mod names;
+mod ocsp;
 mod pem;
 mod policy;
+mod reason;
 mod request;
 mod serial;
 mod signature;
@@ -32,17 +36,27 @@ mod usage;
 
 #[cfg(test)]
 mod foreign_test;
+#[cfg(test)]
+mod issuer_test;
+#[cfg(test)]
+use issuer_test::test_issuer;
 
 pub use algorithm::{KeyAlgorithm, SignatureAlgorithm};
 pub use certificate::Certificate;
+pub use crl::{RevocationList, RevokedCertificate};
 pub use error::Error;
 pub use extensions::{BasicConstraints, Extension};
 pub use identifier::{ObjectIdentifier, oid};
 pub use issuer::{Issuer, self_sign};
 pub use key::PrivateKey;
 pub use names::AlternativeNames;
+pub use ocsp::{
+    Answer, CertificateId, CertificateStatus, Hash, OcspError, OcspRequest, OcspResponse, Refusal,
+    Responder,
+};
 pub use pem::{Block, decode as decode_pem, encode as encode_pem};
 pub use policy::{Policy, Qualifier};
+pub use reason::{Reason, UnknownReason};
 pub use request::Request;
 pub use serial::Serial;
 pub use signature::verify;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use certs::{Allowed, ClientAuth, ClientFiles, PairFiles, Protocol, RevocationFile, TlsVersion};
+use certs::{
+    Allowed, Authorities, ClientAuth, ClientFiles, PairFiles, Protocol, RevocationFile, TlsVersion,
+};
 
 use super::reader::{Reader, SettingsError, invalid};
 
@@ -123,7 +125,7 @@ fn side(
     // etcd demands a certificate wherever it knows an authority, whatever the switch says.
     let clients = match (&authorities, demanded) {
         (Some(path), _) => Some(ClientFiles {
-            authorities: path.clone(),
+            authorities: Authorities::All(path.clone()),
             revoked: reader.path(names.revoked).map(RevocationFile::of_etcd),
             allowed: allowed(reader, names)?,
             demand: ClientAuth::Required,

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use certs::{ClientConfigFiles, PairFiles, ServerFiles, Trust};
+use certs::{Authorities, ClientConfigFiles, PairFiles, ServerFiles, Trust};
 use store::server::Security as Demand;
 use store::{ClientTls, Embedded, ServerTls};
 
@@ -112,7 +112,7 @@ fn calls(
 ) -> Result<Option<Arc<ClientConfigFiles>>, certs::Error> {
     let side = &security.peers;
     let trust = match (&side.identity, &side.authorities) {
-        (_, Some(path)) => Trust::Authorities(path.clone()),
+        (_, Some(path)) => Trust::Authorities(Authorities::All(path.clone())),
         (Identity::Made, None) => Trust::Anyone,
         (Identity::Files(_), None) => Trust::System,
         (Identity::None, None) => return Ok(None),

@@ -67,10 +67,13 @@ impl ControlPlane {
         let port = listener.local_addr()?.port();
         let face: Arc<dyn store::Store> = store.clone();
         let config = apiserver::Config {
-            kubelet_client_tls: Some(certs::client_config(
-                pki.ca.certificate_pem(),
-                Some(&pki.apiserver_kubelet_client),
-            )?),
+            kubelet_client_tls: Some(
+                certs::client_config(
+                    pki.ca.certificate_pem(),
+                    Some(&pki.apiserver_kubelet_client),
+                )?
+                .into(),
+            ),
             ..apiserver::Config::new(face, SERVICE_CIDR, SocketAddr::new(node_address, port))
         };
         let apiserver = Arc::new(ApiServer::new(config).await.context("cannot start the API")?);
@@ -78,7 +81,7 @@ impl ControlPlane {
 
         let components = Group::default();
         let mut controllers = controller_manager::Config::new(connector.clone());
-        controllers.root_ca_pem = Some(pki.ca.certificate_pem().to_owned());
+        controllers.root_ca_pem = Some(pki.ca.roots_pem().to_owned());
         controllers.signing = Some(controller_manager::Signing {
             authority: Arc::new(FilesAuthority::new(pki.directory())),
             duration: options.cluster_signing_duration,

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use certs::cluster::Settings;
 use certs::{ClusterPki, HostNames};
 
 use self::control_plane::ControlPlane;
@@ -58,8 +59,9 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let node_address = advertised_address(options.bind_address);
     let host = host_names(options, node_address);
     let pki = {
-        let (directory, host) = (data_dir.pki(), host.clone());
-        tokio::task::spawn_blocking(move || ClusterPki::ensure(&directory, &host))
+        let directory = data_dir.pki();
+        let settings = Settings { key_algorithm: options.key_algorithm, ..Settings::default() };
+        tokio::task::spawn_blocking(move || ClusterPki::ensure_with(&directory, &host, &settings))
     };
     let urls = Urls::of(&listeners)?;
     let store = control_plane::open_store(options, data_dir, &urls).await?;
@@ -69,7 +71,7 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let Listeners { apiserver, kubelet, etcd } = listeners;
     let cluster =
         ControlPlane::start(options, node_address, apiserver, etcd, store.clone(), &pki).await?;
-    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki, &host).await?;
+    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki).await?;
     let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
     let outcome = tokio::select! {
         ready = ready::wait(&cluster, &nodes) => ready,
@@ -135,9 +137,7 @@ fn write_kubeconfig(
     server: &str,
 ) -> anyhow::Result<std::path::PathBuf> {
     let path = data_dir.kubeconfig();
-    let admin = pki.issue_admin()?;
-    let text = certs::kubeconfig("coracle", server, pki.ca.certificate_pem(), &admin);
-    certs::write_private(&path, text.as_bytes())?;
+    pki.ensure_admin_kubeconfig(&path, server)?;
     Ok(path)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use certs::{ClientAuth, ClusterPki, HostNames};
+use certs::{ClientAuth, ClusterPki};
 use ipnet::Ipv4Net;
 use kubelet_lite::containers::{self, Containers, ContainersConfig};
 use kubelet_lite::layout::Layout;
@@ -59,7 +59,6 @@ impl Nodes {
         cluster: &ControlPlane,
         listener: TcpListener,
         pki: &ClusterPki,
-        host: &HostNames,
     ) -> anyhow::Result<Self> {
         let plans = plan(options, data_dir).await?;
         let port = listener.local_addr()?.port();

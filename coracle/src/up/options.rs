@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use certs::x509::KeyAlgorithm;
 use kubelet_lite::RuntimeKind;
 
 use crate::exit::Usage;
@@ -38,6 +39,11 @@ pub struct Options {
     /// How long certificates last that are asked for through the API, unless less is asked
     #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
     pub cluster_signing_duration: Duration,
+    /// Kind of new keys: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384
+    ///
+    /// As kubeadm's encryptionAlgorithm. Keys that exist stay until their certificates are renewed.
+    #[arg(long, value_name = "ALGORITHM", default_value = "ECDSA-P256", value_parser = certs::cluster::key_algorithm)]
+    pub key_algorithm: KeyAlgorithm,
     /// Use a temporary data directory that is removed at exit
     #[arg(long, conflicts_with_all = ["data_dir", "memory"])]
     pub ephemeral: bool,
@@ -112,6 +118,7 @@ mod tests {
             (&["--nodes", "3", "--runtime", "containers"][..], "--runtime hollow"),
             (&["--nodes", "0"], "--nodes"),
             (&["--runtime", "docker"], "docker"),
+            (&["--key-algorithm", "RSA-1024"], "RSA-2048"),
             (&["--client-port", "6443"], "--secure-port"),
             (&["--ephemeral", "--data-dir", "/tmp/x"], "--data-dir"),
             (&["--cluster-signing-duration", "soon"], "--cluster-signing-duration"),
