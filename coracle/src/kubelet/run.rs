@@ -1,7 +1,7 @@
 //! A node from its joining to its end.
 //!
-//! Order: what may refuse comes first (flags, the port), then the client certificate, which makes it
-//! a node; then the node runs, registers, and with that may get its serving certificate.
+//! Order: what may refuse comes first (flags, the port), then the client certificate, which makes
+//! it a node; then the node runs, registers, and with that may get its serving certificate.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

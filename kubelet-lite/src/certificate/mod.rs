@@ -1,16 +1,18 @@
 //! The certificates of a kubelet that stands alone: how it joins, and how it keeps them fresh.
 //!
 //! ```text
-//! bootstrap kubeconfig (token) ──► key, request ──► approved, signed ──► <cert-dir>
-//!                                                                          │ kubelet-client-current.pem
-//!    kubeconfig, names the files ◄─────────────────────────────────────────┤ kubelet-server-current.pem
-//!        │                                                                 └ ca.crt
+//! bootstrap kubeconfig (token) ──► key, request ──► approved, signed
+//!                                                          │
+//!    kubeconfig, names the files ◄── <cert-dir> ◄──────────┘
+//!        │                           ├ kubelet-client-current.pem
+//!        │                           ├ kubelet-server-current.pem
+//!        │                           └ ca.crt
 //!        └──► client ──► requests for the serving certificate, renewals of both
 //! ```
 //!
 //! The files are the truth: connections and the listener follow them, and nobody is told of a new
-//! one. A start goes on with what lies there; a client certificate that ended meanwhile is asked for
-//! anew with the bootstrap kubeconfig. The layout of the directory is upstream's.
+//! one. A start goes on with what lies there; a client certificate that ended meanwhile is asked
+//! for anew with the bootstrap kubeconfig. The layout of the directory is upstream's.
 
 mod ask;
 mod authority;
