@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogOptions;
-use crate::{completion, image, kubelet, up, version};
+use crate::{completion, image, kubelet, token, up, version};
 
 /// A whole Kubernetes cluster in one binary.
 ///
@@ -48,6 +48,8 @@ pub enum Command {
     /// lists the commands, `coracle certs COMMAND --help` tells one.
     #[command(disable_help_flag = true)]
     Certs(CertsArguments),
+    /// Make, list and remove the tokens by which nodes join
+    Token(token::Arguments),
     /// Import, list and remove the container images of the node
     ///
     /// Works on the data directory, whether its cluster runs, has run, or is still to be started.

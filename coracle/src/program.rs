@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::snapshots::StoreSnapshots;
-use crate::{completion, exit, image, kubelet, logging, store, up, version};
+use crate::{completion, exit, image, kubelet, logging, store, token, up, version};
 
 /// Upstream programs that this binary will answer for, but does not yet.
 const NOT_YET: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
@@ -77,6 +77,7 @@ fn dispatch(cli: Cli) -> ExitCode {
         .into()),
         Command::Ctl(arguments) => return run_ctl(*arguments),
         Command::Kubelet(options) => kubelet::run(&options),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tests::{Cluster, Node, Up, eventually, openssl, run};
+use tests::{Cluster, Node, Up, coracle, eventually, openssl, run};
 
 const TOKEN: &str = "abcdef.0123456789abcdef";
 
@@ -212,4 +212,29 @@ fn a_wrong_token_is_told_at_once() {
     assert!(refusal.contains("does not take the token"), "{refusal}");
     assert!(!node.kubeconfig().exists());
     assert!(cluster.kubectl(&["get", "nodes", "-o", "name"]).ok().is_empty());
+}
+
+#[test]
+fn tokens_are_made_listed_and_removed() {
+    let cluster = Up::bare().start();
+    let token = |args: &[&str]| {
+        let mut command = coracle();
+        command.arg("token").args(args).arg("--data-dir").arg(&cluster.data_dir);
+        run(&mut command, "")
+    };
+    let made = token(&["create", "--ttl", "1h", "--description", "for a test"]).ok();
+    let made = made.trim();
+    let listed = token(&["list"]).ok();
+    assert!(listed.contains(made) && listed.contains("for a test"), "{listed}");
+    let bootstrap = token(&["create", "--print-kubeconfig", TOKEN]).ok();
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory.path().join("bootstrap.conf");
+    std::fs::write(&path, bootstrap).expect("writable");
+    let mut kubectl = cluster.kubectl_command(&["get", "csr"]);
+    run(kubectl.env("KUBECONFIG", &path), "").ok();
+    let again = token(&["create", TOKEN]).err();
+    assert!(again.contains("already exists"), "{again}");
+    token(&["delete", made]).ok();
+    assert!(!token(&["list"]).ok().contains(made));
+    assert!(token(&["create", "--groups", "system:masters"]).err().contains("--groups"));
 }
