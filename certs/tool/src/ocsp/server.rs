@@ -21,9 +21,7 @@ const MAX_REQUEST: usize = 16 * 1024;
 /// Answers below `path`, which begins with a slash.
 pub fn router(source: Arc<Source>, path: &str) -> Router {
     let prefix = path.trim_end_matches('/').to_owned();
-    Router::new()
-        .fallback(answer)
-        .with_state((source, Arc::from(prefix)))
+    Router::new().fallback(answer).with_state((source, Arc::from(prefix)))
 }
 
 async fn answer(

@@ -251,7 +251,8 @@ mod tests {
         let router = Router::new().route("/", axum::routing::get(async || "here"));
         let server = tokio::spawn(serve(listener, None, router, stop.clone()));
         let whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        for (said, expected) in [("", ""), ("GET / HT", ""), ("PRI * HTTP/2.0\r\n", ""), (whole, "here")]
+        for (said, expected) in
+            [("", ""), ("GET / HT", ""), ("PRI * HTTP/2.0\r\n", ""), (whole, "here")]
         {
             let mut stream = TcpStream::connect(address).await.expect("connected");
             stream.write_all(said.as_bytes()).await.expect("sent");
