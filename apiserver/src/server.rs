@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use certs::LiveServer;
 use http::Request;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bootstrap::{self, BootstrapError};
 use crate::cache::FeedError;
-use crate::chain::{BuiltinAuthorizer, handle};
+use crate::chain::{Authorizer, BuiltinAuthorizer, handle};
 use crate::config::Config;
 use crate::logs::KubeletClient;
 use crate::metrics::Metrics;
@@ -42,11 +43,13 @@ impl ApiServer {
     pub async fn new(config: Config) -> Result<Self, Error> {
         let network =
             ServiceNetwork { cidr: config.service_cidr, node_ports: config.node_ports.clone() };
+        let authorizer: Arc<dyn Authorizer> = Arc::new(BuiltinAuthorizer);
         let registry = Arc::new(Registry::new(
             &config.rows,
             config.store.clone(),
             network.clone(),
             config.sources.clone(),
+            authorizer.clone(),
         ));
         let watcher = registry.feed.start().await?;
         let stopping = CancellationToken::new();
@@ -55,8 +58,8 @@ impl ApiServer {
         tasks.spawn(compaction::run(config.store.clone(), stopping.clone()));
         let state = Arc::new(State {
             registry,
-            authorizer: Box::new(BuiltinAuthorizer),
-            metrics: Metrics::new(),
+            authorizer,
+            metrics: Metrics::new(config.certificate_ends),
             openapi: openapi::Documents::new(&config.rows),
             discovery: discovery::Documents::new(&config.rows, &config.advertise.to_string()),
             kubelets: KubeletClient::new(config.kubelet_client_tls),
@@ -82,10 +85,10 @@ impl ApiServer {
     pub async fn serve(
         &self,
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        tls: impl Into<LiveServer>,
         cancel: CancellationToken,
     ) {
-        let serving = listener::serve(listener, tls, self.router(), cancel.clone());
+        let serving = listener::serve(listener, tls.into(), self.router(), cancel.clone());
         let stopping = self.state.stopping.clone();
         tokio::join!(serving, async move {
             cancel.cancelled().await;

@@ -13,7 +13,7 @@ use crate::registry::Registry;
 
 pub struct State {
     pub registry: Arc<Registry>,
-    pub authorizer: Box<dyn Authorizer>,
+    pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Metrics,
     pub discovery: Discovery,
     pub openapi: OpenApi,

@@ -1,6 +1,5 @@
 //! Which client certificates a listener takes: a chain to an authority, then names and revocation.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -9,7 +8,8 @@ use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::revocation_list::CertificateRevocationList;
+
+use crate::live::Revoked;
 
 /// Whose certificates are taken, of those that an authority has signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,43 +41,11 @@ impl Allowed {
     }
 }
 
-/// The common name of a certificate's subject, by which etcd tells its user.
+/// The common name of a certificate's subject, of several the last as in Go, by which etcd tells its user.
 pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
+    let name = certificate.subject().iter_common_name().last()?.as_str().ok()?;
     Some(name.to_owned())
-}
-
-/// Serial numbers that a revocation list names. As in etcd the list's issuer is not looked at: who
-/// can write the file decides.
-#[derive(Debug, Default)]
-pub(crate) struct Revoked(HashSet<Vec<u8>>);
-
-impl Revoked {
-    /// Reads a list in DER, as etcd takes it, or in PEM.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        use rustls_pki_types::CertificateRevocationListDer;
-        use rustls_pki_types::pem::PemObject;
-        let der = match CertificateRevocationListDer::from_pem_slice(bytes) {
-            Ok(list) => list.to_vec(),
-            Err(_) => bytes.to_vec(),
-        };
-        let (_, list) =
-            CertificateRevocationList::from_der(&der).map_err(|error| error.to_string())?;
-        let serials = list.iter_revoked_certificates();
-        Ok(Self(serials.map(|revoked| number(revoked.raw_serial()).to_vec()).collect()))
-    }
-
-    fn names(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return true };
-        self.0.contains(number(certificate.raw_serial()))
-    }
-}
-
-/// A serial number without the zeros that DER may put before it.
-fn number(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-    &serial[zeros..]
 }
 
 /// webpki's verifier, and what etcd demands besides.
@@ -85,7 +53,7 @@ fn number(serial: &[u8]) -> &[u8] {
 pub(crate) struct ClientVerifier {
     pub chain: Arc<dyn ClientCertVerifier>,
     pub allowed: Allowed,
-    pub revoked: Option<Revoked>,
+    pub revoked: Revoked,
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -111,13 +79,10 @@ impl ClientCertVerifier for ClientVerifier {
         if !self.allowed.takes(end_entity) {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
-        let mut presented = std::iter::once(end_entity).chain(intermediates);
-        match &self.revoked {
-            Some(revoked) if presented.any(|certificate| revoked.names(certificate)) => {
-                Err(CertificateError::Revoked.into())
-            }
-            _ => Ok(verified),
+        if self.revoked.names(end_entity) || self.revoked.names_any_of(intermediates) {
+            return Err(CertificateError::Revoked.into());
         }
+        Ok(verified)
     }
 
     fn verify_tls12_signature(

@@ -1,6 +1,8 @@
 //! Why a certificate could not be made, read or used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::cluster::UnsignedList;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,6 +23,19 @@ pub enum Error {
     AuthorityExpired { path: PathBuf, not_after: String },
     #[error("{path} is a certificate but not an authority (CA:TRUE is missing)")]
     NotAnAuthority { path: PathBuf },
+    #[error(
+        "the authority in {certificate} has no key here: the certificate of {subject} has to be \
+         signed where its key is"
+    )]
+    ExternalAuthority { certificate: PathBuf, subject: String },
+    #[error("the authority {authority} cannot roll over: {reason}")]
+    Rollover { authority: &'static str, reason: String },
+    #[error("cannot revoke {subject}: {reason}")]
+    Revoke { subject: String, reason: String },
+    #[error("{path} is there already: move it away, or overwrite it with --force")]
+    Exists { path: PathBuf },
+    #[error("{0}")]
+    Unsigned(UnsignedList),
     #[error("cannot make a key for {subject}: {reason}")]
     Generate { subject: String, reason: String },
     #[error("cannot sign the certificate of {subject}: {reason}")]
@@ -34,6 +49,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is there is not overwritten unasked.
+    pub(crate) fn refuse_existing<P: AsRef<Path>>(
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<(), Self> {
+        let mut paths = paths.into_iter();
+        match paths.find(|path| path.as_ref().symlink_metadata().is_ok()) {
+            Some(path) => Err(Self::Exists { path: path.as_ref().to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     /// The message with that of its source, for one line of a log.
     pub(crate) fn with_source(&self) -> String {
         match std::error::Error::source(self) {

@@ -14,6 +14,17 @@ pub struct Pair {
     pub key: String,
 }
 
+impl Pair {
+    /// Whether both can be read and belong together.
+    pub(crate) fn fits(&self) -> bool {
+        let (Ok(chain), Ok(key)) = (crate::tls::chain(self), crate::tls::key(self)) else {
+            return false;
+        };
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        !chain.is_empty() && rustls::sign::CertifiedKey::from_der(chain, key, &provider).is_ok()
+    }
+}
+
 impl std::fmt::Debug for Pair {
     /// The key is never printed.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,6 +49,15 @@ pub(crate) fn read_optional(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
+/// As [`read_optional`], whatever the file holds.
+pub(crate) fn read_optional_bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
+}
+
 /// Writes a pair. The key goes first, so that no certificate is ever without its key.
 pub(crate) fn write_pair(directory: &Path, name: &str, pair: &Pair) -> Result<(), Error> {
     let (certificate, key) = pair_paths(directory, name);
@@ -55,8 +75,34 @@ pub fn write_public(path: &Path, contents: &[u8]) -> Result<(), Error> {
     replace(path, contents, 0o644)
 }
 
+/// Renames `from` to `to`, which replaces it atomically, and syncs the directory.
+pub(crate) fn move_into_place(from: &Path, to: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: to.to_owned(), source };
+    #[cfg(test)]
+    crash::point().map_err(failed)?;
+    fs::rename(from, to).and_then(|()| sync_directory_of(to)).map_err(failed)
+}
+
+/// Removes a file, which need not be there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    #[cfg(test)]
+    crash::point().map_err(|source| Error::Write { path: path.to_owned(), source })?;
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::Write { path: path.to_owned(), source }),
+    }
+    sync_directory_of(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
 fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
+    #[cfg(test)]
+    crash::point().map_err(failed)?;
     let directory = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(failed)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -71,4 +117,29 @@ fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
     file.write_all(contents).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)?;
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+}
+
+/// Lets tests end a thread's writing before any change of a file.
+#[cfg(test)]
+pub(crate) mod crash {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local!(static LEFT: Cell<usize> = const { Cell::new(usize::MAX) });
+
+    /// From now on this thread changes `changes` files and no more.
+    pub fn after(changes: usize) {
+        LEFT.set(changes);
+    }
+
+    pub(super) fn point() -> io::Result<()> {
+        match LEFT.get() {
+            0 => Err(io::Error::other("crashed")),
+            usize::MAX => Ok(()),
+            left => {
+                LEFT.set(left - 1);
+                Ok(())
+            }
+        }
+    }
 }

@@ -1,20 +1,23 @@
 //! TLS configurations that follow their files: certificates, keys, authorities and revocation lists
 //! may be replaced under a running process, and the next handshake uses them.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::clients::{Allowed, ClientVerifier, Revoked};
+use crate::clients::{Allowed, ClientVerifier};
+use crate::cluster::Bundle;
 use crate::error::Error;
 use crate::files::Pair;
+use crate::live::RevocationFile;
 use crate::protocol::Protocol;
-use crate::tls::{chain, key, roots};
+use crate::tls::{ClientAuth, chain, key, roots};
 use crate::watched::Watched;
 
 /// Where the authorities of the system lie, by distribution. The first that is there counts.
@@ -34,20 +37,88 @@ pub struct PairFiles {
     pub key: PathBuf,
 }
 
+/// Which of the certificates in a file of authorities are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Authorities {
+    /// Each of them.
+    All(PathBuf),
+    /// Those that issued no other one in it: an intermediate, and not what stands above it.
+    Signers(PathBuf),
+}
+
+impl Authorities {
+    fn path(&self) -> &Path {
+        match self {
+            Self::All(path) | Self::Signers(path) => path,
+        }
+    }
+
+    fn read(&self) -> Result<RootCertStore, Error> {
+        match self {
+            Self::All(path) => bundle(path),
+            Self::Signers(path) => signers(path),
+        }
+    }
+}
+
 /// Who may connect to a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFiles {
     /// The bundle that signs clients.
     pub authorities: PathBuf,
+    /// As etcd reads it.
     pub revoked: Option<PathBuf>,
     pub allowed: Allowed,
+}
+
+/// Who may connect to a listener of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterClients {
+    /// The file of the authority. Only those that sign are trusted: an intermediate, and not what
+    /// stands above it.
+    pub authority: PathBuf,
+    pub revoked: RevocationFile,
+    pub demand: ClientAuth,
+}
+
+/// What is demanded of clients.
+#[derive(Clone, Debug)]
+struct Clients {
+    authorities: Authorities,
+    revoked: Option<RevocationFile>,
+    allowed: Allowed,
+    demand: ClientAuth,
+}
+
+impl From<ClientFiles> for Clients {
+    fn from(files: ClientFiles) -> Self {
+        Self {
+            authorities: Authorities::All(files.authorities),
+            revoked: files.revoked.map(RevocationFile::of_etcd),
+            allowed: files.allowed,
+            demand: ClientAuth::Required,
+        }
+    }
+}
+
+impl From<ClusterClients> for Clients {
+    fn from(files: ClusterClients) -> Self {
+        Self {
+            authorities: Authorities::Signers(files.authority),
+            revoked: Some(files.revoked),
+            allowed: Allowed::Anyone,
+            demand: files.demand,
+        }
+    }
 }
 
 /// Whom a client believes that it talks to whom it meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// The bundle in this file.
+    /// Those in this file.
     Authorities(PathBuf),
+    /// Those in this file that sign: an intermediate, and not what stands above it.
+    Signers(PathBuf),
     /// Those of the system.
     System,
     /// Whoever answers: for certificates that peers made themselves.
@@ -66,10 +137,30 @@ impl ServerFiles {
         protocol: Protocol,
         alpn: &[&str],
     ) -> Result<Arc<Self>, Error> {
+        Self::demanding(purpose, pair, clients.map(Clients::from), protocol, alpn)
+    }
+
+    /// For a listener of the cluster.
+    pub fn open_of_cluster(
+        purpose: &'static str,
+        pair: PairFiles,
+        clients: ClusterClients,
+        alpn: &[&str],
+    ) -> Result<Arc<Self>, Error> {
+        Self::demanding(purpose, pair, Some(clients.into()), Protocol::default(), alpn)
+    }
+
+    fn demanding(
+        purpose: &'static str,
+        pair: PairFiles,
+        clients: Option<Clients>,
+        protocol: Protocol,
+        alpn: &[&str],
+    ) -> Result<Arc<Self>, Error> {
         let mut paths = vec![pair.certificate.clone(), pair.key.clone()];
         if let Some(clients) = &clients {
-            paths.push(clients.authorities.clone());
-            paths.extend(clients.revoked.clone());
+            paths.push(clients.authorities.path().to_owned());
+            paths.extend(clients.revoked.iter().map(|file| file.path().to_owned()));
         }
         let alpn: Vec<Vec<u8>> = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let build = move || {
@@ -106,7 +197,7 @@ impl ClientConfigFiles {
         if let Some(pair) = &pair {
             paths.extend([pair.certificate.clone(), pair.key.clone()]);
         }
-        if let Trust::Authorities(path) = &trust {
+        if let Trust::Authorities(path) | Trust::Signers(path) = &trust {
             paths.push(path.clone());
         }
         let build = move || Ok(Arc::new(client(pair.as_ref(), &trust, &protocol)?));
@@ -121,7 +212,7 @@ impl ClientConfigFiles {
 
 fn server(
     pair: &PairFiles,
-    clients: Option<&ClientFiles>,
+    clients: Option<&Clients>,
     protocol: &Protocol,
 ) -> Result<ServerConfig, Error> {
     let refuse = |reason: String| Error::Tls { purpose: "a listener", reason };
@@ -131,17 +222,29 @@ fn server(
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(clients) => {
-            let roots = Arc::new(bundle(&clients.authorities)?);
-            let chain = WebPkiClientVerifier::builder_with_provider(roots, protocol.provider())
-                .build()
-                .map_err(|error| refuse(error.to_string()))?;
-            let revoked = clients.revoked.as_deref().map(revoked).transpose()?;
+            let roots = Arc::new(clients.authorities.read()?);
+            let chain = WebPkiClientVerifier::builder_with_provider(roots, protocol.provider());
+            let chain = match clients.demand {
+                ClientAuth::Required => chain,
+                ClientAuth::Optional => chain.allow_unauthenticated(),
+            };
+            let chain = chain.build().map_err(|error| refuse(error.to_string()))?;
+            let revoked = clients.revoked.as_ref().map(RevocationFile::read).transpose()?;
+            let revoked = revoked.unwrap_or_default();
             let allowed = clients.allowed.clone();
             builder.with_client_cert_verifier(Arc::new(ClientVerifier { chain, allowed, revoked }))
         }
     };
     let read = read_pair(pair)?;
-    builder.with_single_cert(chain(&read)?, key(&read)?).map_err(|error| unusable(pair, &error))
+    let mut config = builder
+        .with_single_cert(chain(&read)?, key(&read)?)
+        .map_err(|error| unusable(pair, &error))?;
+    if clients.is_some() {
+        // A resumed session is not verified anew: who was revoked or has expired would come in.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(config)
 }
 
 fn client(
@@ -155,6 +258,7 @@ fn client(
         .map_err(|error| refuse(error.to_string()))?;
     let builder = match trust {
         Trust::Authorities(path) => builder.with_root_certificates(bundle(path)?),
+        Trust::Signers(path) => builder.with_root_certificates(signers(path)?),
         Trust::System => builder.with_root_certificates(system_bundle()),
         Trust::Anyone => {
             let schemes = protocol.provider().signature_verification_algorithms;
@@ -243,6 +347,24 @@ fn bundle(path: &Path) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
+/// Reads the authorities of a cluster.
+fn signers(path: &Path) -> Result<RootCertStore, Error> {
+    let malformed = |reason| Error::Malformed {
+        path: path.to_owned(),
+        expected: "authority certificates",
+        reason,
+    };
+    let Some(bundle) = Bundle::read(path)? else {
+        return Err(Error::Read { path: path.to_owned(), source: ErrorKind::NotFound.into() });
+    };
+    let mut store = RootCertStore::empty();
+    for certificate in bundle.signers() {
+        let added = store.add(certificate.der().to_vec().into());
+        added.map_err(|error| malformed(error.to_string()))?;
+    }
+    Ok(store)
+}
+
 /// The system's authorities; one that cannot be read is left out, as everywhere.
 fn system_bundle() -> RootCertStore {
     use rustls_pki_types::pem::PemObject;
@@ -253,14 +375,6 @@ fn system_bundle() -> RootCertStore {
         CertificateDer::pem_slice_iter(&certificates).filter_map(Result::ok),
     );
     store
-}
-
-fn revoked(path: &Path) -> Result<Revoked, Error> {
-    Revoked::parse(&read(path)?).map_err(|reason| Error::Malformed {
-        path: path.to_owned(),
-        expected: "revocation list",
-        reason,
-    })
 }
 
 /// Takes any server, but still demands that it holds the key of what it presents.

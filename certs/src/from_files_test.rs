@@ -117,7 +117,10 @@ fn a_revoked_certificate_is_refused() {
     let serial = {
         use x509_parser::prelude::{FromDer, X509Certificate};
         let pem = std::fs::read_to_string(&world.client.certificate).expect("read");
-        let der = crate::inspect::first_certificate(&pem).expect("a certificate");
+        let der =
+            crate::tls::chain(&crate::files::Pair { certificate: pem.clone(), key: String::new() })
+                .map(|mut chain| chain.remove(0))
+                .expect("a certificate");
         let (_, certificate) = X509Certificate::from_der(&der).expect("a certificate");
         certificate.raw_serial().to_vec()
     };

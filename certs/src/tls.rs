@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::files::Pair;
 
 /// Whether a listener insists on a client certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// A connection without one is refused.
+    #[default]
     Required,
     /// A certificate is verified when there is one; who comes without is anonymous.
     Optional,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 
 /// Between two looks at the files.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 type Build<T> = Box<dyn Fn() -> Result<Arc<T>, Error> + Send + Sync>;
 
@@ -30,6 +30,16 @@ struct Held<T> {
     current: Arc<T>,
     stamps: Vec<Stamp>,
     next_look: Instant,
+    trouble: Trouble,
+}
+
+/// What became of the last change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    /// It cannot be used, perhaps because not all files are there yet: a pair is two of them.
+    Suspected,
+    Told,
 }
 
 impl<T> Watched<T> {
@@ -42,7 +52,12 @@ impl<T> Watched<T> {
         // Before the files are read: what changes meanwhile is seen by the next look.
         let stamps = paths.iter().map(|path| stamp(path)).collect();
         let current = build()?;
-        let held = Held { current, stamps, next_look: Instant::now() + LOOK_INTERVAL };
+        let held = Held {
+            current,
+            stamps,
+            next_look: Instant::now() + LOOK_INTERVAL,
+            trouble: Trouble::None,
+        };
         Ok(Self { purpose, paths, build: Box::new(build), held: Mutex::new(held) })
     }
 
@@ -50,8 +65,8 @@ impl<T> Watched<T> {
         self.at(Instant::now())
     }
 
-    /// As of `now`. What cannot be built anew stays as it was, and the reason is logged once for
-    /// each change of the files.
+    /// As of `now`. What cannot be built anew stays as it was. If that is still so at the next look
+    /// the reason is logged, once for each change of the files.
     pub fn at(&self, now: Instant) -> Arc<T> {
         let mut held = self.held.lock().expect("building a configuration does not panic");
         if now < held.next_look {
@@ -59,20 +74,26 @@ impl<T> Watched<T> {
         }
         held.next_look = now + LOOK_INTERVAL;
         let stamps: Vec<Stamp> = self.paths.iter().map(|path| stamp(path)).collect();
-        if stamps == held.stamps {
+        if stamps == held.stamps && held.trouble != Trouble::Suspected {
             return Arc::clone(&held.current);
         }
+        let again = stamps == held.stamps;
         held.stamps = stamps;
         match (self.build)() {
             Ok(anew) => {
                 tracing::info!("certificates of {} were read anew", self.purpose);
                 held.current = anew;
+                held.trouble = Trouble::None;
             }
-            Err(error) => tracing::error!(
-                "changed certificates of {} are not used, the former ones stay: {}",
-                self.purpose,
-                error.with_source()
-            ),
+            Err(_) if !again => held.trouble = Trouble::Suspected,
+            Err(error) => {
+                held.trouble = Trouble::Told;
+                tracing::error!(
+                    "changed certificates of {} are not used, the former ones stay: {}",
+                    self.purpose,
+                    error.with_source()
+                );
+            }
         }
         Arc::clone(&held.current)
     }

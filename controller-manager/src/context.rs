@@ -9,13 +9,15 @@ use client::cache::Config as Selection;
 use client::light::{Node, Pod};
 use client::{Cache, Connector, EventRecorder, WorkQueue, run_workers};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Namespace, ServiceAccount};
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use tokio_util::sync::CancellationToken;
 
+use crate::bootstrap_token;
 use crate::clock::Clock;
 use crate::config::Timings;
 use crate::error::{Chain, Error};
@@ -65,6 +67,9 @@ pub struct Caches {
     pub service_accounts: Cache<ServiceAccount>,
     /// Only those named `kube-root-ca.crt`.
     pub root_cas: Cache<ConfigMap>,
+    pub certificate_requests: Cache<CertificateSigningRequest>,
+    /// Only those of kube-system that hold a bootstrap token.
+    pub bootstrap_tokens: Cache<Secret>,
 }
 
 impl Caches {
@@ -72,6 +77,8 @@ impl Caches {
     pub fn start(client: &Client, cancel: &CancellationToken) -> Self {
         let named = |name: &str| Selection::fields(&format!("metadata.name={name}"));
         let leases = Api::namespaced(client.clone(), NODE_LEASES);
+        let secrets = Api::namespaced(client.clone(), "kube-system");
+        let tokens = Selection::fields(&format!("type={}", bootstrap_token::TYPE));
         // First what the first Pod of a fresh cluster waits for.
         let namespaces = cluster(client, cancel);
         let service_accounts = all(client, named(service_account::NAME), cancel);
@@ -88,6 +95,8 @@ impl Caches {
             slices: all(client, Selection::default(), cancel),
             deployments: all(client, Selection::default(), cancel),
             replication_controllers: all(client, Selection::default(), cancel),
+            certificate_requests: cluster(client, cancel),
+            bootstrap_tokens: Cache::start(secrets, tokens, cancel.clone()),
             orphan_pods: Orphans::start(&pods),
             orphan_replica_sets: Orphans::start(&replica_sets),
             pods,

@@ -22,6 +22,8 @@ pub enum Error {
     },
     #[error("{kind} of {api_version} is not a resource that the server has")]
     UnknownKind { api_version: String, kind: String },
+    #[error("cannot sign {name}: {reason}")]
+    Sign { name: String, reason: String },
     #[error("another ReplicaSet has the name {name}; the next attempt takes a new hash")]
     HashCollision { name: String },
 }
@@ -37,9 +39,10 @@ impl Error {
     pub fn request(&self) -> Option<&kube::Error> {
         match self {
             Error::Request { source, .. } | Error::Batch { source, .. } => Some(source),
-            Error::Selector { .. } | Error::UnknownKind { .. } | Error::HashCollision { .. } => {
-                None
-            }
+            Error::Selector { .. }
+            | Error::UnknownKind { .. }
+            | Error::Sign { .. }
+            | Error::HashCollision { .. } => None,
         }
     }
 

@@ -7,6 +7,8 @@
 //! Ownership: `run` starts one cache per kind for all controllers and one task per controller; each
 //! controller owns its queue, and each has an identity of its own towards the API.
 
+mod bootstrap_token;
+mod certificates;
 mod clock;
 mod config;
 mod context;
@@ -30,6 +32,7 @@ mod run;
 mod service_account;
 mod write;
 
+pub use certificates::{Authority, Signing};
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Timings};
 pub use run::run;

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::context::{Caches, Context};
 use crate::{
-    deployment, endpoints, garbage_collector, namespace, node_lifecycle, pod_gc, replicaset,
-    root_ca, service_account,
+    bootstrap_token, certificates, deployment, endpoints, garbage_collector, namespace,
+    node_lifecycle, pod_gc, replicaset, root_ca, service_account,
 };
 
 /// The identity that fills the shared caches, as upstream's informers have it.
@@ -41,9 +41,15 @@ pub async fn run(config: Config, cancel: CancellationToken) {
     };
     let caches = &context.caches;
     start(Box::pin(service_account::run(context.clone())));
-    if let Some(pem) = config.root_ca_pem {
+    if let Some(pem) = config.root_ca {
         start(Box::pin(root_ca::run(context.clone(), pem)));
     }
+    start(Box::pin(certificates::run_approver(context.clone())));
+    if let Some(signing) = config.signing {
+        start(Box::pin(certificates::run_signer(context.clone(), signing)));
+    }
+    start(Box::pin(certificates::run_cleaner(context.clone())));
+    start(Box::pin(bootstrap_token::run(context.clone())));
     start(Box::pin(endpoints::run_subsets(context.clone())));
     start(Box::pin(endpoints::run_slices(context.clone())));
     start(Box::pin(garbage_collector::run(context.clone())));

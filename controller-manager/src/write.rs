@@ -49,7 +49,7 @@ where
     client.request(request.map_err(kube::Error::BuildRequest)?).await
 }
 
-/// Patches a subresource of `name`; gives the object as it then is.
+/// Patches the status of `name`; gives the object as it then is.
 pub async fn patch_status<K>(
     client: &Client,
     namespace: &str,
@@ -59,8 +59,30 @@ pub async fn patch_status<K>(
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    let params = PatchParams::default();
-    let request = requests::<K>(namespace).patch_subresource("status", name, &params, patch);
+    patch_at(client, requests::<K>(namespace), name, "status", patch).await
+}
+
+/// The same for another subresource of a cluster-scoped object.
+pub async fn patch_subresource<K>(
+    client: &Client,
+    name: &str,
+    subresource: &str,
+    patch: &Patch<Value>,
+) -> kube::Result<K>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    patch_at(client, requests::<K>(""), name, subresource, patch).await
+}
+
+async fn patch_at<K: DeserializeOwned>(
+    client: &Client,
+    requests: Request,
+    name: &str,
+    subresource: &str,
+    patch: &Patch<Value>,
+) -> kube::Result<K> {
+    let request = requests.patch_subresource(subresource, name, &PatchParams::default(), patch);
     client.request(request.map_err(kube::Error::BuildRequest)?).await
 }
 

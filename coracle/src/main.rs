@@ -11,6 +11,7 @@ mod logging;
 mod program;
 mod snapshots;
 mod store;
+mod tls;
 mod up;
 mod version;
 

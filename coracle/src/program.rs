@@ -77,8 +77,12 @@ fn dispatch(cli: Cli) -> ExitCode {
 }
 
 fn run_certs(program: certs_tool::Program, words: Vec<OsString>) -> ExitCode {
-    let default_data_dir = up::default_data_dir().ok();
-    certs_tool::run(program, words, &certs_tool::Host { default_data_dir })
+    let host = certs_tool::Host {
+        default_data_dir: up::default_data_dir().ok(),
+        node_name: up::host_name(),
+        address: Some(up::advertised_address(std::net::Ipv4Addr::UNSPECIFIED.into())),
+    };
+    certs_tool::run(program, words, &host)
 }
 
 fn run_ctl(arguments: ctl::Arguments) -> ExitCode {

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use rustls::pki_types::CertificateDer;
+
 use crate::auth::{DEFAULT_BCRYPT_COST, DEFAULT_TOKEN_TTL, TokenSpec};
 use crate::care;
 use crate::clock::{Clock, TokioClock};
@@ -43,9 +46,21 @@ impl Default for WriteBehind {
 #[derive(Clone)]
 pub struct ClientTls(pub Arc<dyn Fn() -> Arc<rustls::ClientConfig> + Send + Sync>);
 
-/// What a listener presents and demands, asked anew for each connection.
+/// What a listener presents and demands.
 #[derive(Clone)]
-pub struct ServerTls(pub Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>);
+pub struct ServerTls {
+    /// Asked anew for each connection.
+    pub config: Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>,
+    /// Ends connections that exist; `None` where none ends for its certificate.
+    pub revoked: Option<Revoked>,
+}
+
+/// Tells when a client that is let in must go: the future ends once one of its certificates is
+/// revoked.
+#[derive(Clone)]
+pub struct Revoked(
+    pub Arc<dyn Fn(Arc<[CertificateDer<'static>]>) -> BoxFuture<'static, ()> + Send + Sync>,
+);
 
 impl std::fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,7 +76,7 @@ impl std::fmt::Debug for ServerTls {
 
 impl From<Arc<rustls::ServerConfig>> for ServerTls {
     fn from(config: Arc<rustls::ServerConfig>) -> Self {
-        Self(Arc::new(move || Arc::clone(&config)))
+        Self { config: Arc::new(move || Arc::clone(&config)), revoked: None }
     }
 }
 

@@ -19,9 +19,9 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("network", &[]),
     ("client", &["api", "certs"]),
     ("apiserver", &["api", "certs", "store"]),
-    ("controller-manager", &["api", "client"]),
+    ("controller-manager", &["api", "certs", "client"]),
     ("scheduler", &["api", "client"]),
-    ("kubelet-lite", &["api", "client", "network"]),
+    ("kubelet-lite", &["api", "certs", "client", "network"]),
     ("ctl", &["store-proto"]),
     (
         "coracle",

@@ -11,6 +11,7 @@
 pub mod age;
 mod binding;
 mod builder;
+pub mod certificate_signing_request;
 mod config_map;
 mod deployment;
 mod endpoint_slice;

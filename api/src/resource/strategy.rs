@@ -58,6 +58,9 @@ pub trait Strategy: Send + Sync {
     /// The same for `/status`; everything but status and metadata has been restored from `old`.
     fn prepare_for_status_update(&self, _object: &mut Value, _old: &Value) {}
 
+    /// The same for `/approval`, which too leaves all but status and metadata alone.
+    fn prepare_for_approval(&self, _object: &mut Value, _old: &Value) {}
+
     fn validate(&self, _object: &Value) -> Vec<FieldError> {
         Vec::new()
     }
@@ -67,6 +70,10 @@ pub trait Strategy: Send + Sync {
     }
 
     fn validate_status_update(&self, _object: &Value, _old: &Value) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    fn validate_approval(&self, _object: &Value, _old: &Value) -> Vec<FieldError> {
         Vec::new()
     }
 

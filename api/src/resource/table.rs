@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Resource, binding, config_map, deployment, endpoint_slice, endpoints, event, lease, namespace,
-    node, pod, replica_set, replication_controller, secret, service, service_account,
+    Resource, binding, certificate_signing_request, config_map, deployment, endpoint_slice,
+    endpoints, event, lease, namespace, node, pod, replica_set, replication_controller, secret,
+    service, service_account,
 };
 
 /// Every built-in resource, in the order discovery lists them: by group, then by plural.
@@ -23,6 +24,7 @@ pub fn builtin() -> Vec<Arc<Resource>> {
         service::row(),
         deployment::row(),
         replica_set::row(),
+        certificate_signing_request::row(),
         lease::row(),
         endpoint_slice::row(),
     ]
@@ -77,6 +79,7 @@ mod tests {
             ("leases", "/registry/leases"),
             ("endpointslices", "/registry/endpointslices"),
             ("pods", "/registry/pods"),
+            ("certificatesigningrequests", "/registry/certificatesigningrequests"),
         ] {
             assert_eq!(prefix(plural), wanted);
         }
@@ -120,7 +123,8 @@ mod tests {
             "ports": [{"port": 1, "nodePort": 30000, "protocol": "TCP", "targetPort": "x"}],
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
             "taints": [{"key": "a", "effect": "NoSchedule"}], "podCIDRs": ["10.0.0.0/24"],
-            "finalizers": ["kubernetes"], "leaseDurationSeconds": 1, "holderIdentity": "h"});
+            "finalizers": ["kubernetes"], "leaseDurationSeconds": 1, "holderIdentity": "h",
+            "signerName": "a.b/c", "usages": ["any"], "request": "MQ==", "expirationSeconds": 600});
         json_patch::merge(&mut spec, &more);
         json!({
             "metadata": {"name": "a", "namespace": "b", "labels": {"a": "b"}, "finalizers": ["a/b"],
@@ -191,8 +195,10 @@ mod tests {
                 for (mut new, old) in [(once.clone(), old.clone()), (old.clone(), once)] {
                     strategy.prepare_for_update(&mut new, &old);
                     strategy.prepare_for_status_update(&mut new, &old);
+                    strategy.prepare_for_approval(&mut new, &old);
                     strategy.validate_update(&new, &old);
                     strategy.validate_status_update(&new, &old);
+                    strategy.validate_approval(&new, &old);
                     strategy.warnings(&new);
                     strategy.deletion(&new, None);
                     prop_assert_eq!(strategy.cells(&new, 0).len(), resource.columns.len());

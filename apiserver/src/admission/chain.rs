@@ -3,19 +3,23 @@
 use api::Status;
 
 use super::{
-    Lister, Request, default_toleration_seconds, namespace_lifecycle, node_restriction, priority,
-    service_account, taint_nodes_by_condition,
+    Lister, Request, certificate_approval, certificate_signing, certificate_subject,
+    default_toleration_seconds, namespace_lifecycle, node_restriction, priority, service_account,
+    taint_nodes_by_condition,
 };
 
 type Plugin = fn(&mut Request<'_>, &dyn Lister) -> Result<(), Status>;
 
-const CHAIN: [Plugin; 6] = [
+const CHAIN: [Plugin; 9] = [
     namespace_lifecycle::admit,
     service_account::admit,
     node_restriction::admit,
     taint_nodes_by_condition::admit,
     priority::admit,
     default_toleration_seconds::admit,
+    certificate_approval::admit,
+    certificate_signing::admit,
+    certificate_subject::admit,
 ];
 
 /// Runs the chain: the object changed in place and warnings for the client, or the first refusal.

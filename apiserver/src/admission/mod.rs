@@ -9,6 +9,9 @@
 //! namespace), and mutating and validating plug-ins are not kept apart: each of them does both in
 //! one call, and none undoes what an earlier one has checked.
 
+mod certificate_approval;
+mod certificate_signing;
+mod certificate_subject;
 mod chain;
 mod default_toleration_seconds;
 mod namespace_lifecycle;

@@ -1,10 +1,13 @@
 //! What an admission plug-in sees.
 
 use api::resource::Resource;
+use api::resource::certificate_signing_request::GROUP;
 use api::resource::fields::text;
 use api::status::Target;
 use api::{Identity, Status};
 use serde_json::Value;
+
+use crate::chain::{Attributes, Authorizer, Path, ResourcePath};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -25,6 +28,8 @@ pub struct Request<'a> {
     /// Empty for a create that has a generateName.
     pub name: &'a str,
     pub identity: &'a Identity,
+    /// Answers what else the identity may do.
+    pub authorizer: &'a dyn Authorizer,
     /// Whether nothing will be stored. Plug-ins with effects elsewhere must leave them out; those
     /// here have none.
     pub dry_run: bool,
@@ -52,6 +57,23 @@ impl Request<'_> {
             .find(|name| !name.is_empty())
             .unwrap_or("Unknown")
             .to_owned()
+    }
+
+    /// Whether the identity may `verb` (approve, sign) for a signer: by its name, or for all of its
+    /// domain.
+    pub fn may_for_signer(&self, verb: &str, signer: &str) -> bool {
+        let domain = signer.split('/').next().unwrap_or_default();
+        [signer.to_owned(), format!("{domain}/*")].into_iter().any(|name| {
+            let path = Path::Resource(ResourcePath {
+                group: GROUP.to_owned(),
+                version: "*".to_owned(),
+                plural: "signers".to_owned(),
+                name,
+                ..ResourcePath::default()
+            });
+            let identity = self.identity;
+            self.authorizer.allows(&Attributes { identity, verb, path: &path, uri_path: "" })
+        })
     }
 
     /// 403, worded as upstream: `pods "web" is forbidden: …`.

@@ -8,6 +8,7 @@ use api::{Identity, Status};
 use serde_json::{Value, json};
 
 use super::{Lister, Operation, Request, chain};
+use crate::chain::BuiltinAuthorizer;
 
 /// Objects by plural, namespace and name.
 #[derive(Default)]
@@ -109,6 +110,7 @@ impl Case {
             namespace: self.namespace,
             name: self.name,
             identity: &self.identity,
+            authorizer: &BuiltinAuthorizer,
             dry_run: false,
             object: self.object.as_mut(),
             old: self.old.as_ref(),

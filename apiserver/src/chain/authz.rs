@@ -4,6 +4,7 @@
 //! without the chain noticing.
 
 use api::Identity;
+use api::resource::certificate_signing_request::{GROUP, PLURAL};
 use api::status::{ResourceName, Status, Target};
 
 use super::request_info::{Path, ResourcePath};
@@ -29,8 +30,9 @@ const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 /// it kubectl cannot even say that the rest is forbidden.
 const DISCOVERY_PATHS: [&str; 3] = ["/api", "/apis", "/openapi"];
 
-/// Cluster administrators and the cluster's own components may do all; everyone may ask for health
-/// and version, and with a certificate for discovery; nobody else may do anything.
+/// Cluster administrators and the cluster's own components may do all, though nodes may only ask for
+/// certificates where those are concerned; who joins may do that too; everyone may ask for health
+/// and version, and with a name for discovery; nobody else may do anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuiltinAuthorizer;
 
@@ -42,6 +44,13 @@ impl Authorizer for BuiltinAuthorizer {
         }
         if is_component(identity) {
             return attributes.verb != "impersonate";
+        }
+        if identity.is_in("system:nodes") {
+            return attributes.verb != "impersonate"
+                && (!concerns_certificates(attributes) || requests_certificates(attributes));
+        }
+        if identity.is_in("system:bootstrappers") && requests_certificates(attributes) {
+            return true;
         }
         let under = |paths: &[&str]| {
             paths.iter().any(|path| {
@@ -61,7 +70,20 @@ fn is_component(identity: &Identity) -> bool {
         ["system:kube-scheduler", "system:kube-controller-manager", "system:apiserver"];
     USERS.contains(&identity.user.as_str())
         || identity.user.starts_with("system:serviceaccount:kube-system:")
-        || identity.is_in("system:nodes")
+}
+
+/// Of the group by which one becomes somebody else.
+fn concerns_certificates(attributes: &Attributes<'_>) -> bool {
+    matches!(attributes.path, Path::Resource(resource) if resource.group == GROUP)
+}
+
+/// Asking for a certificate and waiting for it, as upstream's `system:node-bootstrapper` has it.
+fn requests_certificates(attributes: &Attributes<'_>) -> bool {
+    let Path::Resource(resource) = attributes.path else { return false };
+    resource.group == GROUP
+        && resource.plural == PLURAL
+        && resource.subresource.is_empty()
+        && matches!(attributes.verb, "create" | "get" | "list" | "watch")
 }
 
 /// The refusal in upstream's words.
@@ -119,6 +141,32 @@ mod tests {
         for identity in allowed {
             assert_eq!(ask(&identity, "delete", "/api/v1/namespaces/a/pods/b"), Ok(()));
         }
+    }
+
+    #[test]
+    fn nodes_and_those_to_be_ask_for_certificates_and_give_none() {
+        let (node, joins) = (Identity::node("n1"), Identity::new("x", &["system:bootstrappers"]));
+        let requests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+        for identity in [&node, &joins] {
+            for (verb, path) in [
+                ("create", requests.to_owned()),
+                ("watch", requests.to_owned()),
+                ("get", format!("{requests}/a")),
+            ] {
+                assert_eq!(ask(identity, verb, &path), Ok(()), "{verb} {path}");
+            }
+            for (verb, path) in [
+                ("update", format!("{requests}/a/approval")),
+                ("patch", format!("{requests}/a/status")),
+                ("delete", format!("{requests}/a")),
+                ("sign", "/apis/certificates.k8s.io/*/signers/a.b%2Fc".to_owned()),
+            ] {
+                assert_eq!(ask(identity, verb, &path).unwrap_err().code, 403, "{verb} {path}");
+            }
+        }
+        assert_eq!(ask(&joins, "get", "/api/v1/nodes/n1").unwrap_err().code, 403);
+        let controller = Identity::controller("certificate-controller");
+        assert_eq!(ask(&controller, "update", &format!("{requests}/a/approval")), Ok(()));
     }
 
     #[test]

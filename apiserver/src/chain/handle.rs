@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use api::{Identity, Status};
 use axum::body::Body;
@@ -14,6 +15,8 @@ use super::deadline::deadline;
 use super::impersonation::acting;
 use super::request_info::{Path, verb};
 use super::{body, warnings};
+use crate::authn::authenticate;
+use crate::listener::ClientCertificateEnd;
 use crate::metrics::RequestLabels;
 use crate::nonresource;
 use crate::registry::Query;
@@ -21,11 +24,6 @@ use crate::rest::{self, Call, status_response};
 use crate::state::State;
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
-
-/// Who asks without saying who.
-fn anonymous() -> Identity {
-    Identity::new("system:anonymous", &["system:unauthenticated"])
-}
 
 /// Answers any request. Never fails: every fault is a response.
 pub async fn handle(state: Arc<State>, request: Request<Body>) -> Response<Body> {
@@ -95,9 +93,15 @@ async fn answer(
     query: Query,
     verb: &str,
 ) -> Response<Body> {
+    if let Some(end) = request.extensions().get::<ClientCertificateEnd>() {
+        state.metrics.observe_client_certificate(end.left(SystemTime::now()));
+    }
     let uri_path = request.uri().path().to_owned();
-    let identity = request.extensions().get::<Identity>().cloned().unwrap_or_else(anonymous);
-    let identity = match acting(identity, request.headers(), &*state.authorizer) {
+    let known = request.extensions().get::<Identity>().cloned();
+    let identity = authenticate(&state.registry, request.headers(), known).await;
+    let acting_as =
+        identity.and_then(|identity| acting(identity, request.headers(), &*state.authorizer));
+    let identity = match acting_as {
         Ok(identity) => identity,
         Err(status) => return status_response(&status),
     };

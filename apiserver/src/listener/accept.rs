@@ -1,12 +1,14 @@
 //! Accepting connections: TLS, HTTP/1.1 or 2, and an orderly end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use api::Identity;
+use api::{Identity, Status};
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use certs::LiveServer;
+use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::identity_of;
+use super::identity::{ClientCertificateEnd, end_of, identity_of};
+use crate::rest::status_response;
 
 /// Time in which a client must have finished its handshake, and sent the head of a request.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,14 +34,14 @@ const MAX_STREAMS: u32 = 250;
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `cancel`; then no connection is accepted, requests under way finish.
+/// Serves until `cancel`; then no connection is accepted, requests under way finish. A connection
+/// whose client is revoked ends at once, with its watches.
 pub async fn serve(
     listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    tls: LiveServer,
     router: Router,
     cancel: CancellationToken,
 ) {
-    let acceptor = TlsAcceptor::from(with_protocols(tls));
     let graceful = GracefulShutdown::new();
     let handshakes = TaskTracker::new();
     let mut server = auto::Builder::new(TokioExecutor::new());
@@ -58,11 +61,11 @@ pub async fn serve(
                 continue;
             }
         };
-        let (acceptor, router, server) = (acceptor.clone(), router.clone(), server.clone());
+        let (tls, router, server) = (tls.clone(), router.clone(), server.clone());
         let watcher = graceful.watcher();
         let cancel = cancel.clone();
         handshakes.spawn(async move {
-            let serving = connection(stream, acceptor, router, server, watcher);
+            let serving = connection(stream, tls, router, server, watcher);
             tokio::select! {
                 // The graceful watcher inside ends the connection; this only bounds it.
                 () = drained(cancel) => {}
@@ -83,12 +86,13 @@ async fn drained(cancel: CancellationToken) {
 
 async fn connection(
     stream: TcpStream,
-    acceptor: TlsAcceptor,
+    tls: LiveServer,
     router: Router,
     server: Arc<auto::Builder<TokioExecutor>>,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(with_protocols(tls.current()));
     let stream = match tokio::time::timeout(HANDSHAKE_PATIENCE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -100,31 +104,51 @@ async fn connection(
             return;
         }
     };
-    let identity = stream
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(|chain| chain.first())
-        .and_then(identity_of);
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain: Vec<_> = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let identity = chain.first().and_then(identity_of);
+    let end = chain.first().and_then(end_of);
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        router.clone().oneshot(identified(request, identity.as_ref()))
+        answer(router.clone(), request, identity.clone(), end)
     });
     let serving = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(serving).await {
-        tracing::debug!(%error, "connection ended");
+    tokio::select! {
+        served = watcher.watch(serving) => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "connection ended");
+            }
+        }
+        () = tls.revoked(&chain) => tracing::info!("a connection ends: its client is revoked"),
     }
+}
+
+/// A certificate is looked at for each request, as upstream does: a connection may outlive it.
+async fn answer(
+    router: Router,
+    request: Request<hyper::body::Incoming>,
+    identity: Option<Identity>,
+    end: Option<ClientCertificateEnd>,
+) -> Result<Response<Body>, Infallible> {
+    if end.is_some_and(|end| end.has_passed(SystemTime::now())) {
+        return Ok(status_response(&Status::unauthorized()));
+    }
+    router.oneshot(identified(request, identity, end)).await
 }
 
 /// Whoever is on the other side of the socket is who its certificate says, and no one else: an
 /// identity that stood in the extensions before would not be trusted.
 fn identified(
     request: Request<hyper::body::Incoming>,
-    identity: Option<&Identity>,
+    identity: Option<Identity>,
+    end: Option<ClientCertificateEnd>,
 ) -> Request<Body> {
     let mut request = request.map(Body::new);
     request.extensions_mut().remove::<Identity>();
     if let Some(identity) = identity {
-        request.extensions_mut().insert(identity.clone());
+        request.extensions_mut().insert(identity);
+    }
+    if let Some(end) = end {
+        request.extensions_mut().insert(end);
     }
     request
 }

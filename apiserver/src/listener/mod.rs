@@ -4,4 +4,4 @@ mod accept;
 mod identity;
 
 pub use accept::serve;
-pub use identity::identity_of;
+pub use identity::ClientCertificateEnd;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::Status;
+use certs::LiveClient;
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -18,11 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One connection per request: log streams last long, and there is nothing to pool.
 #[derive(Clone, Default)]
 pub struct KubeletClient {
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: Option<LiveClient>,
 }
 
 impl KubeletClient {
-    pub fn new(tls: Option<Arc<rustls::ClientConfig>>) -> Self {
+    pub fn new(tls: Option<LiveClient>) -> Self {
         Self { tls }
     }
 
@@ -38,7 +39,7 @@ impl KubeletClient {
                 "this apiserver has no client certificate for kubelets",
             ));
         };
-        let work = send(tls.clone(), host, port, path_and_query);
+        let work = send(tls.current(), host, port, path_and_query);
         match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Status::internal(format!(

@@ -1,7 +1,7 @@
 //! Requests by verb, resource and outcome.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -13,12 +13,32 @@ use prometheus_client::registry::Registry as Metricset;
 
 use super::classic::classic;
 use super::process;
+use crate::config::CertificateEnds;
 use crate::registry::Registry;
 
 /// Upstream's buckets for request durations, in seconds.
 const BUCKETS: [f64; 24] = [
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0,
     10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0,
+];
+
+/// Upstream's buckets for what is left of a client's certificate, in seconds: up to a year.
+const CERTIFICATE_BUCKETS: [f64; 15] = [
+    0.0,
+    1_800.0,
+    3_600.0,
+    7_200.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+    345_600.0,
+    604_800.0,
+    2_592_000.0,
+    7_776_000.0,
+    15_552_000.0,
+    23_328_000.0,
+    31_104_000.0,
 ];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -47,11 +67,19 @@ struct ObjectLabels {
     resource: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CertificateLabels {
+    name: String,
+}
+
 pub struct Metrics {
     set: Metricset,
     total: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
     objects: Family<ObjectLabels, Gauge>,
+    client_certificates: Histogram,
+    certificates: Family<CertificateLabels, Gauge<f64, AtomicU64>>,
+    certificate_ends: Option<CertificateEnds>,
     cpu: Counter<f64, AtomicU64>,
     resident: Gauge,
     virtual_memory: Gauge,
@@ -60,7 +88,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new() -> Self {
+    pub fn new(certificate_ends: Option<CertificateEnds>) -> Self {
         let mut set = Metricset::default();
         let total = Family::default();
         // The encoder appends `_total` to counters itself.
@@ -81,6 +109,18 @@ impl Metrics {
             "apiserver_storage_objects",
             "Number of stored objects, by resource",
             objects.clone(),
+        );
+        let client_certificates = Histogram::new(CERTIFICATE_BUCKETS);
+        set.register(
+            "apiserver_client_certificate_expiration_seconds",
+            "Distribution of the remaining lifetime on the certificate used to authenticate a request",
+            client_certificates.clone(),
+        );
+        let certificates = Family::default();
+        set.register(
+            "coracle_certificate_expiration_seconds",
+            "Seconds until a certificate of this cluster ends",
+            certificates.clone(),
         );
         let cpu = Counter::default();
         set.register(
@@ -104,7 +144,20 @@ impl Metrics {
             "Start time of the process since unix epoch in seconds",
             started,
         );
-        Self { set, total, durations, objects, cpu, resident, virtual_memory, open_fds, threads }
+        Self {
+            set,
+            total,
+            durations,
+            objects,
+            client_certificates,
+            certificates,
+            certificate_ends,
+            cpu,
+            resident,
+            virtual_memory,
+            open_fds,
+            threads,
+        }
     }
 
     /// Counts a finished request. A watch's duration would be its life, so it is not timed.
@@ -123,12 +176,28 @@ impl Metrics {
         self.total.get_or_create(&labels).inc();
     }
 
+    /// Counts a request by what is left of the certificate that it came with.
+    pub fn observe_client_certificate(&self, left: Duration) {
+        self.client_certificates.observe(left.as_secs_f64());
+    }
+
+    fn render_certificates(&self, now: SystemTime) {
+        for (name, end) in self.certificate_ends.iter().flat_map(|ends| ends()) {
+            let left = match end.duration_since(now) {
+                Ok(left) => left.as_secs_f64(),
+                Err(over) => -over.duration().as_secs_f64(),
+            };
+            self.certificates.get_or_create(&CertificateLabels { name }).set(left);
+        }
+    }
+
     /// The exposition, in Prometheus' text format.
     pub fn render(&self, registry: &Registry) -> Result<String, std::fmt::Error> {
         for kind in registry.kinds() {
             let resource = kind.row.group_resource();
             self.objects.get_or_create(&ObjectLabels { resource }).set(kind.cache.len() as i64);
         }
+        self.render_certificates(SystemTime::now());
         let now = process::usage();
         self.cpu.inc_by((now.cpu_seconds - self.cpu.get()).max(0.0));
         self.resident.set(now.resident_bytes);
@@ -143,6 +212,6 @@ impl Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
+        Self::new(None)
     }
 }

@@ -41,6 +41,7 @@ pub fn admit(
         namespace: scope.namespace,
         name: &name,
         identity: scope.identity,
+        authorizer: &*registry.authorizer,
         dry_run: scope.options.dry_run,
         object,
         old,

@@ -13,6 +13,7 @@ use super::event_lease::EventLeases;
 use super::services::ServiceNetwork;
 use super::storage::Storage;
 use crate::cache::{Feed, ResourceCache};
+use crate::chain::Authorizer;
 use crate::clock::SharedSources;
 
 /// How long a write waits for the caches.
@@ -25,6 +26,8 @@ pub struct Registry {
     pub storage: Storage,
     pub feed: Arc<Feed>,
     pub sources: SharedSources,
+    /// What admission asks beyond what the chain has asked already.
+    pub(super) authorizer: Arc<dyn Authorizer>,
     pub(super) network: ServiceNetwork,
     pub(super) event_leases: EventLeases,
 }
@@ -35,6 +38,7 @@ impl Registry {
         store: Arc<dyn Store>,
         network: ServiceNetwork,
         sources: SharedSources,
+        authorizer: Arc<dyn Authorizer>,
     ) -> Self {
         // Rows that share a storage prefix (two versions of one resource) share a cache.
         let mut caches: HashMap<String, Arc<ResourceCache>> = HashMap::new();
@@ -54,6 +58,7 @@ impl Registry {
             feed,
             event_leases: EventLeases::new(store, sources.clone()),
             sources,
+            authorizer,
             network,
         }
     }

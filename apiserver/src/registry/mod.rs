@@ -9,6 +9,7 @@
 
 mod admission;
 mod body;
+mod certificates;
 mod core;
 mod delete;
 mod deletion;
@@ -26,6 +27,7 @@ pub mod subresources;
 mod write;
 
 pub use body::{check_envelope, read, read_object};
+pub use certificates::parse as certificate_request;
 pub use core::Registry;
 pub use delete::{Deleted, details};
 pub use deletion::DeleteOptions;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::admission::{self, Operation};
+use super::certificates;
 use super::core::Registry;
 use super::metadata::{
     carry_over, count_generation, deletion_is_due, keep_all_but_status, metadata_mut, stamp_new,
@@ -25,6 +26,8 @@ pub enum Endpoint {
     Main,
     /// Status and metadata only.
     Status,
+    /// The same, by the way that takes the right to approve.
+    Approval,
     /// A subresource that has computed the change itself (binding, finalize): no strategy, since
     /// it changes exactly what the strategy forbids.
     Internal,
@@ -51,11 +54,17 @@ impl Registry {
         set_defaults(scope, &mut object);
         admission::admit(self, scope, Operation::Create, Some(&mut object), None, warnings)?;
         strategy.prepare_for_create(&mut object);
+        if certificates::are_of(scope) {
+            certificates::name_requester(&mut object, scope.identity);
+        }
         stamp_new(&mut object, strategy.has_generation(), self.sources.now(), self.sources.uid());
         set_defaults(scope, &mut object);
         let mut errors =
             checks::validate(&object, scope.kind.row.namespaced, strategy.name_check());
         errors.extend(strategy.validate(&object));
+        if certificates::are_of(scope) {
+            errors.extend(certificates::validate_request(&object));
+        }
         refuse_if_any(scope, &object, errors)?;
         warnings.extend(strategy.warnings(&object));
         Ok(object)
@@ -80,7 +89,7 @@ impl Registry {
                 }
                 set_defaults(scope, &mut object);
             }
-            Endpoint::Status => {
+            Endpoint::Status | Endpoint::Approval => {
                 keep_all_but_status(&mut object, old);
                 set_defaults(scope, &mut object);
             }
@@ -99,8 +108,12 @@ impl Registry {
             Endpoint::Internal => {}
             Endpoint::Main => strategy.prepare_for_update(&mut object, old),
             Endpoint::Status => strategy.prepare_for_status_update(&mut object, old),
+            Endpoint::Approval => strategy.prepare_for_approval(&mut object, old),
         }
-        if strategy.has_generation() && endpoint != Endpoint::Status {
+        if certificates::are_of(scope) {
+            certificates::stamp_conditions(&mut object, old, self.sources.now());
+        }
+        if strategy.has_generation() && matches!(endpoint, Endpoint::Main | Endpoint::Internal) {
             count_generation(&mut object, old);
         }
         metadata_mut(&mut object).remove("resourceVersion");
@@ -109,7 +122,11 @@ impl Registry {
             Endpoint::Internal => Vec::new(),
             Endpoint::Main => strategy.validate_update(&object, old),
             Endpoint::Status => strategy.validate_status_update(&object, old),
+            Endpoint::Approval => strategy.validate_approval(&object, old),
         });
+        if certificates::are_of(scope) {
+            errors.extend(certificates::validate_issued(&object));
+        }
         refuse_if_any(scope, &object, errors)?;
         if endpoint == Endpoint::Main {
             warnings.extend(strategy.update_warnings(&object, old));

@@ -69,7 +69,9 @@ pub async fn serve(
         return Err(Status::method_not_allowed());
     }
     match (name, verb) {
-        ("status", Verb::Get) => get(call, kind).await,
+        ("status" | "approval", Verb::Get) => get(call, kind).await,
+        ("approval", Verb::Update) => update_at(call, kind, Endpoint::Approval, warnings).await,
+        ("approval", Verb::Patch) => patch_at(call, kind, Endpoint::Approval, warnings).await,
         ("status", Verb::Update) => update_at(call, kind, Endpoint::Status, warnings).await,
         ("status", Verb::Patch) => patch_at(call, kind, Endpoint::Status, warnings).await,
         ("scale", Verb::Get) => get_scale(call, kind).await,

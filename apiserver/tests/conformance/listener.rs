@@ -154,7 +154,7 @@ async fn logs_come_from_the_nodes_kubelet() {
     );
     let ca = tls.pki.ca.certificate_pem();
     let client = certs::client_config(ca, Some(&tls.pki.apiserver_kubelet_client)).unwrap();
-    config.kubelet_client_tls = Some(client);
+    config.kubelet_client_tls = Some(client.into());
     let world = World::with(ApiServer::new(config).await.unwrap(), store);
     world.service_account().await;
     let node = json!({"metadata": {"name": "n"}});

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod certificates;
 mod chain;
 mod deletion;
 mod listener;

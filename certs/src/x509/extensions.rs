@@ -83,7 +83,7 @@ impl Extension {
         Self { identifier: oid::delegation_usage(), critical: false, value: vec![5, 0] }
     }
 
-    pub(super) fn key_usage(usages: KeyUsages) -> Option<Self> {
+    pub fn key_usage(usages: KeyUsages) -> Option<Self> {
         const BITS: usize = 9;
         if usages.is_empty() {
             return None;
@@ -97,7 +97,7 @@ impl Extension {
         Some(Self { identifier: oid::key_usage(), critical: true, value })
     }
 
-    pub(super) fn extended_key_usage(usages: &[ExtendedKeyUsage]) -> Option<Self> {
+    pub fn extended_key_usage(usages: &[ExtendedKeyUsage]) -> Option<Self> {
         if usages.is_empty() {
             return None;
         }

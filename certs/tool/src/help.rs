@@ -14,8 +14,7 @@ pub(crate) fn of_program(program: Program) -> String {
          Usage: {name} COMMAND [FLAGS] [ARGUMENTS]\n"
     );
     for group in Group::ALL {
-        let commands: Vec<_> =
-            commands::ALL.iter().filter(|command| command.group == group).collect();
+        let commands: Vec<_> = commands::all().filter(|command| command.group == group).collect();
         if commands.is_empty() {
             continue;
         }
@@ -65,7 +64,7 @@ pub(crate) fn of_command(program: Program, command: &Command) -> String {
 fn push_flag(text: &mut String, flag: &Flag) {
     let value = match flag.kind {
         Kind::Switch => "",
-        Kind::Text => " VALUE",
+        Kind::Text | Kind::List => " VALUE",
         Kind::Number => " NUMBER",
         Kind::Duration => " DURATION",
     };

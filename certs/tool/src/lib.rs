@@ -11,6 +11,7 @@
 
 mod authority;
 mod bundle;
+mod cluster;
 mod command;
 mod commands;
 mod config;
@@ -36,6 +37,7 @@ mod sign;
 mod signer;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -73,6 +75,10 @@ impl Program {
 pub struct Host {
     /// Where a cluster of this host lives unless told otherwise.
     pub default_data_dir: Option<PathBuf>,
+    /// This host's name as a node of a cluster.
+    pub node_name: String,
+    /// Under which others reach this host.
+    pub address: Option<IpAddr>,
 }
 
 /// Runs `program` with the words after its name: 0 done, 1 failed, 2 wrong usage.
@@ -100,7 +106,7 @@ pub fn overview() -> Vec<CommandOverview> {
         help: flag.help,
         takes_value: flag.kind != flag::Kind::Switch,
     };
-    let told = commands::ALL.iter().map(|command| CommandOverview {
+    let told = commands::all().map(|command| CommandOverview {
         name: command.name,
         summary: command.summary,
         flags: command.flags.iter().map(flag).collect(),

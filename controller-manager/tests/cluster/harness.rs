@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::Identity;
 use client::light::Pod;
 use client::{Cache, ObjectKey, WorkQueue, run_workers};
-use controller_manager::{Config, Timings};
+use controller_manager::{Config, Signing, Timings};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub const BROKEN: &str = "broken";
 
 pub struct Cluster {
     pub client: Client,
+    connector: client::Connector,
     cancel: CancellationToken,
     _server: apiserver::ApiServer,
 }
@@ -41,6 +42,15 @@ impl Cluster {
     }
 
     pub async fn start_with(timings: Timings) -> Self {
+        Self::start_from(timings, None).await
+    }
+
+    /// One that signs requests for certificates.
+    pub async fn start_signing(signing: Signing) -> Self {
+        Self::start_from(Timings::default(), Some(signing)).await
+    }
+
+    async fn start_from(timings: Timings, signing: Option<Signing>) -> Self {
         let store =
             store::Embedded::open(store::Config::default()).await.expect("a store in memory");
         let cidr = "10.96.0.0/16".parse().expect("a network");
@@ -51,13 +61,14 @@ impl Cluster {
         let connector = client::connector(server.router());
         let cancel = CancellationToken::new();
         let mut config = Config::new(connector.clone());
-        config.root_ca_pem = Some(CA.to_owned());
+        config.root_ca = Some(tokio::sync::watch::channel(CA.to_owned()).1);
         config.timings = timings;
+        config.signing = signing;
         tokio::spawn(controller_manager::run(config, cancel.clone()));
         let admin = Identity::new("admin", &["system:masters", "system:authenticated"]);
         let client = connector(admin);
         tokio::spawn(kubelet(client.clone(), cancel.clone()));
-        let cluster = Self { client, cancel, _server: server };
+        let cluster = Self { client, connector, cancel, _server: server };
         // Without it no Pod is admitted.
         let there = |account: &Value| !account.is_null();
         cluster.until("v1/serviceaccounts", "default", "the ServiceAccount", there).await;
@@ -80,7 +91,9 @@ impl Cluster {
             plural: plural.to_owned(),
         };
         match plural {
-            "nodes" | "namespaces" => Api::all_with(self.client.clone(), &described),
+            "certificatesigningrequests" | "nodes" | "namespaces" => {
+                Api::all_with(self.client.clone(), &described)
+            }
             _ => Api::namespaced_with(self.client.clone(), namespace, &described),
         }
     }
@@ -93,6 +106,28 @@ impl Cluster {
         let api = self.api_in(&namespace, &format!("{}/{plural}", types.api_version));
         let created = api.create(&PostParams::default(), &object).await;
         created.unwrap_or_else(|error| panic!("cannot create {}: {error}", object.name_any()))
+    }
+
+    /// Creates a cluster-scoped object as somebody else.
+    pub async fn create_as(&self, identity: Identity, object: Value) {
+        let object: DynamicObject = serde_json::from_value(object).expect("an object");
+        let types = object.types.clone().expect("apiVersion and kind");
+        let resource = format!("{}/{}", types.api_version, plural_of(&types.kind));
+        let described = self.api(&resource);
+        let path = described.resource_url().to_owned();
+        let body = serde_json::to_vec(&object).expect("an object");
+        let request = http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a request");
+        let created: kube::Result<Value> = (self.connector)(identity).request(request).await;
+        created.unwrap_or_else(|error| panic!("cannot create {}: {error}", object.name_any()));
+    }
+
+    pub async fn merge_subresource(&self, resource: &str, name: &str, sub: &str, patch: Value) {
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let patched = self.api(resource).patch_subresource(sub, name, &params, &patch).await;
+        patched.unwrap_or_else(|error| panic!("cannot patch {sub} of {name}: {error}"));
     }
 
     pub async fn merge(&self, resource: &str, name: &str, patch: Value) -> DynamicObject {
@@ -204,7 +239,8 @@ pub fn template(app: &str, image: &str) -> Value {
     })
 }
 
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 15] = [
+    ("CertificateSigningRequest", "certificatesigningrequests"),
     ("ConfigMap", "configmaps"),
     ("Deployment", "deployments"),
     ("Endpoints", "endpoints"),
@@ -216,6 +252,7 @@ const KINDS: [(&str, &str); 13] = [
     ("Pod", "pods"),
     ("ReplicaSet", "replicasets"),
     ("ReplicationController", "replicationcontrollers"),
+    ("Secret", "secrets"),
     ("Service", "services"),
     ("ServiceAccount", "serviceaccounts"),
 ];

@@ -14,11 +14,11 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 const APISERVER: &str = "kube-apiserver-kubelet-client";
 const ADMINISTRATORS: [&str; 2] = ["system:masters", "kubeadm:cluster-admins"];
 
-/// The subject's CN is the user, each O a group. `None` without a CN.
+/// The subject's CN is the user, of several the last as in Go, each O a group. `None` without a CN.
 pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<Identity> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let subject = certificate.subject();
-    let user = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
+    let user = subject.iter_common_name().last()?.as_str().ok()?.to_owned();
     let groups = subject.iter_organization().filter_map(|name| name.as_str().ok());
     Some(Identity { user, groups: groups.map(str::to_owned).collect() })
 }

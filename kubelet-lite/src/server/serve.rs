@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use certs::LiveServer;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -26,14 +27,14 @@ pub struct KubeletServer;
 impl KubeletServer {
     /// Serves until cancelled. `tls` has to require and verify a client certificate; of those that
     /// it lets in, only administrators and the apiserver get an answer. Streams under way are cut
-    /// at the end.
+    /// at the end, and those of a client that is revoked at once.
     pub async fn serve(
         listener: TcpListener,
-        tls: Arc<rustls::ServerConfig>,
+        tls: impl Into<LiveServer>,
         nodes: Nodes,
         cancel: CancellationToken,
     ) {
-        let acceptor = TlsAcceptor::from(tls);
+        let tls = tls.into();
         let service = router(nodes);
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = TaskTracker::new();
@@ -50,9 +51,9 @@ impl KubeletServer {
                     continue;
                 }
             };
-            let (acceptor, service, cancel) = (acceptor.clone(), service.clone(), cancel.clone());
+            let (tls, service, cancel) = (tls.clone(), service.clone(), cancel.clone());
             connections.spawn(async move {
-                let _ = cancel.run_until_cancelled(connection(stream, acceptor, service)).await;
+                let _ = cancel.run_until_cancelled(connection(stream, tls, service)).await;
                 drop(slot);
             });
         }
@@ -71,7 +72,8 @@ async fn accept(
     Ok((stream, slot))
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: axum::Router) {
+async fn connection(stream: TcpStream, tls: LiveServer, service: axum::Router) {
+    let acceptor = TlsAcceptor::from(tls.current());
     let stream = match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -80,8 +82,9 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: axum::Rou
         }
         Err(_) => return,
     };
-    let certificates = stream.get_ref().1.peer_certificates();
-    let caller = certificates.and_then(|chain| access::identity_of(chain.first()?));
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain: Vec<_> = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let caller = chain.first().and_then(access::identity_of);
     let service = match caller.as_ref().filter(|caller| access::may_use(caller)) {
         Some(_) => service,
         None => access::refusal(caller.as_ref()),
@@ -89,7 +92,12 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: axum::Rou
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let service = TowerToHyperService::new(service);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, "kubelet server: connection ended");
+    tokio::select! {
+        served = builder.serve_connection(TokioIo::new(stream), service) => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "kubelet server: connection ended");
+            }
+        }
+        () = tls.revoked(&chain) => tracing::info!("kubelet server: a client is revoked"),
     }
 }

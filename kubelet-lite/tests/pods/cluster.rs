@@ -53,7 +53,7 @@ impl Cluster {
     /// With what the apiserver shows to kubelets.
     pub async fn with_tls(
         runtime: Arc<dyn Runtime>,
-        kubelet_client_tls: Option<Arc<rustls::ClientConfig>>,
+        kubelet_client_tls: Option<certs::LiveClient>,
     ) -> Self {
         let store = store::Embedded::open(store::Config::default()).await.expect("a store");
         let advertise: SocketAddr = "127.0.0.1:6443".parse().expect("an address");

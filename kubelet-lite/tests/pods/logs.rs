@@ -101,7 +101,8 @@ async fn logs_go_through_the_apiserver_to_those_who_may() {
     let ca = pki.ca.certificate_pem();
     let of_apiserver = certs::client_config(ca, Some(&pki.apiserver_kubelet_client));
     let runtime = Arc::new(Hollow::new(Ipv4Addr::new(10, 79, 0, 0), 16));
-    let cluster = Cluster::with_tls(runtime, Some(of_apiserver.expect("a configuration"))).await;
+    let cluster =
+        Cluster::with_tls(runtime, Some(of_apiserver.expect("a configuration").into())).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let kubelet = cluster.kubelet_at(address.port()).await;

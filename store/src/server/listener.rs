@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Request;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -295,6 +296,7 @@ impl Server {
         };
         let is_plain = matches!(self.security, Security::Plain);
         let (id, unsent) = (super::ConnectionId::next(), Unsent::default());
+        let revoked = self.revoked(certificates.as_ref());
         let service = self.front.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(id);
             request.extensions_mut().insert(unsent.clone());
@@ -309,8 +311,27 @@ impl Server {
         let io = TokioIo::new(socket.clone());
         let connection = builder.serve_connection(io, TowerToHyperService::new(service));
         let connection = watcher.watch(connection.into_owned());
-        if let Err(error) = Turns::new(connection, requests, socket).await {
-            tracing::debug!(%error, "connection ended");
+        tokio::select! {
+            served = Turns::new(connection, requests, socket) => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "connection ended");
+                }
+            }
+            () = revoked => {
+                let address = address.map_or_else(|| "a Unix socket".to_owned(), |ip| ip.to_string());
+                tracing::warn!("a connection from {address} ends: its client is revoked");
+            }
+        }
+    }
+
+    /// Ends once the client is revoked that presented these.
+    fn revoked(&self, certificates: Option<&PeerCertificates>) -> BoxFuture<'static, ()> {
+        let (Security::Tls(tls) | Security::Checked(tls, _)) = &self.security else {
+            return std::future::pending().boxed();
+        };
+        match (&tls.revoked, certificates) {
+            (Some(revoked), Some(certificates)) => (revoked.0)(Arc::clone(&certificates.0)),
+            _ => std::future::pending().boxed(),
         }
     }
 
@@ -320,7 +341,7 @@ impl Server {
         tls: &ServerTls,
     ) -> io::Result<(Box<dyn Socket>, Option<PeerCertificates>)> {
         let _permit = self.handshakes.acquire().await.expect("nobody closes the semaphore");
-        let acceptor = TlsAcceptor::from((tls.0)());
+        let acceptor = TlsAcceptor::from((tls.config)());
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket));
         let stream = handshake.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let certificates = stream.get_ref().1.peer_certificates();

@@ -14,8 +14,14 @@ mod signer;
 mod spec;
 mod version;
 
+use crate::cluster;
 use crate::command::Command;
 use crate::{ocsp, revocation, scan, serve};
+
+/// CFSSL's, then those for a cluster.
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
+    ALL.iter().chain(cluster::COMMANDS)
+}
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] = &[
@@ -42,5 +48,5 @@ pub(crate) const ALL: &[Command] = &[
 ];
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
-    ALL.iter().find(|command| command.name == name)
+    all().find(|command| command.name == name)
 }

@@ -4,8 +4,8 @@ mod certificate;
 mod name;
 mod request;
 
-pub(crate) use certificate::{CertificateInfo, key_id};
-pub(crate) use name::{NameInfo, slashed};
+pub(crate) use certificate::CertificateInfo;
+pub(crate) use name::slashed;
 pub(crate) use request::request_info;
 
 use time::OffsetDateTime;

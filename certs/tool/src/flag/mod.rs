@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     /// Alone it is true; `-f=false` takes it back.
     Switch,
     Text,
+    /// With commas between, or given more than once.
+    List,
     Number,
     /// As Go writes it: `168h`, `1h30m`.
     Duration,

@@ -27,6 +27,12 @@ impl Flags {
         (!value.is_empty()).then_some(value)
     }
 
+    /// The parts of a list.
+    pub fn list(&self, flag: Flag) -> impl Iterator<Item = &str> {
+        let parts = self.text(flag).into_iter().flat_map(|text| text.split(','));
+        parts.map(str::trim).filter(|part| !part.is_empty())
+    }
+
     /// Whether a switch is on.
     pub fn is_on(&self, flag: Flag) -> bool {
         self.text(flag).and_then(switch) == Some(true)
@@ -96,7 +102,10 @@ pub(crate) fn read(words: &[String], known: &[&[Flag]], order: Order) -> Result<
             }
         };
         check(flag, &value)?;
-        flags.0.insert(flag.name, value);
+        match flags.0.get_mut(flag.name) {
+            Some(list) if flag.kind == Kind::List => *list = format!("{list},{value}"),
+            _ => drop(flags.0.insert(flag.name, value)),
+        }
     }
     Ok(Line::Call(flags, arguments))
 }
@@ -104,7 +113,7 @@ pub(crate) fn read(words: &[String], known: &[&[Flag]], order: Order) -> Result<
 fn check(flag: &Flag, value: &str) -> Result<(), String> {
     let name = flag.name;
     match flag.kind {
-        Kind::Text => Ok(()),
+        Kind::Text | Kind::List => Ok(()),
         Kind::Switch if switch(value).is_none() => {
             Err(format!("-{name}={value}: a switch is true or false"))
         }

@@ -4,4 +4,4 @@ mod name;
 mod spec;
 
 pub(crate) use name::{NameEntry, subject};
-pub(crate) use spec::{AuthoritySpec, RequestSpec, read_duration, read_path_len};
+pub(crate) use spec::{RequestSpec, read_duration, read_path_len};

@@ -1,0 +1,168 @@
+//! kubeconfigs as homes of leaves: finding and reading them, and keeping the administrator's.
+
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+
+use super::authority::ClusterAuthority;
+use super::condition::Condition;
+use super::ensure::ClusterPki;
+use super::files::Found;
+use super::leaves::{LeafSpec, Place};
+use crate::error::Error;
+use crate::files::{Pair, read_optional, write_pair, write_private};
+use crate::kubeconfig::{Credentials, Embedded, Kubeconfig};
+use crate::leaf::Leaf;
+
+/// The administrator's kubeconfig in a data directory; kubeadm's is `admin.conf`.
+const ADMIN: &str = "admin.kubeconfig";
+
+/// The file of the kubeconfig that the table calls `name`, beside the PKI in `directory`.
+pub fn kubeconfig_path(directory: &Path, name: &str) -> PathBuf {
+    Layout::beside(directory).kubeconfig(name)
+}
+
+/// Where a cluster keeps its certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub pki: PathBuf,
+    pub kubeconfigs: PathBuf,
+}
+
+impl Layout {
+    /// kubeconfigs lie beside the PKI directory: in the data directory, or in `/etc/kubernetes`.
+    pub fn beside(pki: &Path) -> Self {
+        let kubeconfigs = match pki.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new(".").to_owned(),
+            Some(parent) => parent.to_owned(),
+            None => pki.to_owned(),
+        };
+        Self { pki: pki.to_owned(), kubeconfigs }
+    }
+
+    /// The administrator's is `admin.kubeconfig`, unless only kubeadm's `admin.conf` is there.
+    pub fn kubeconfig(&self, name: &str) -> PathBuf {
+        let (path, ours) = (self.kubeconfigs.join(name), self.kubeconfigs.join(ADMIN));
+        let is_admin = name == LeafSpec::admin().name;
+        if is_admin && (ours.exists() || !path.exists()) { ours } else { path }
+    }
+
+    /// The certificate of a leaf, or the kubeconfig around it.
+    pub fn of(&self, spec: &LeafSpec) -> PathBuf {
+        match spec.place {
+            Place::Pair(path) => self.pki.join(format!("{path}.crt")),
+            Place::Kubeconfig(name) => self.kubeconfig(name),
+        }
+    }
+
+    /// Leaf and key of `spec` as they are found.
+    pub(super) fn find(&self, spec: &LeafSpec) -> Result<Found, Error> {
+        match spec.place {
+            Place::Pair(path) => Found::read(&self.pki, path),
+            Place::Kubeconfig(name) => {
+                let embedded = read(&self.kubeconfig(name))?;
+                let pair = embedded.map(|embedded| embedded.pair);
+                let (certificate, key) = pair.map(|pair| (pair.certificate, pair.key)).unzip();
+                Ok(Found { certificate, key })
+            }
+        }
+    }
+
+    /// Puts a pair in the place of what is there. A kubeconfig must be there: the rest of it stays.
+    pub(super) fn put(
+        &self,
+        spec: &LeafSpec,
+        authority: &ClusterAuthority,
+        pair: &Pair,
+    ) -> Result<(), Error> {
+        match spec.place {
+            Place::Pair(path) => write_pair(&self.pki, path, pair),
+            Place::Kubeconfig(name) => {
+                let path = self.kubeconfig(name);
+                let present = read(&path)?.ok_or_else(|| Error::Read {
+                    path: path.clone(),
+                    source: std::io::ErrorKind::NotFound.into(),
+                })?;
+                write_private(&path, present.replaced(pair, authority.roots_pem()).as_bytes())
+            }
+        }
+    }
+}
+
+/// Reads a kubeconfig, `None` when it is not there.
+pub(super) fn read(path: &Path) -> Result<Option<Embedded>, Error> {
+    let Some(text) = read_optional(path)? else { return Ok(None) };
+    let embedded = Embedded::parse(&text).map_err(|reason| Error::Malformed {
+        path: path.to_owned(),
+        expected: "kubeconfig with a certificate inside",
+        reason,
+    })?;
+    Ok(Some(embedded))
+}
+
+/// The pair inside a kubeconfig, and what is the matter with it.
+pub(super) fn examine(
+    path: &Path,
+    authority: &ClusterAuthority,
+    leaf: &Leaf,
+    now: OffsetDateTime,
+) -> (Condition, Option<Embedded>) {
+    match read(path) {
+        Ok(None) => (Condition::Missing, None),
+        Ok(Some(embedded)) => (authority.condition(&embedded.pair, leaf, now), Some(embedded)),
+        Err(error) => (Condition::Unreadable(error.with_source()), None),
+    }
+}
+
+impl ClusterPki {
+    /// Makes the administrator's kubeconfig at `path` one for `server`. A file that serves is left
+    /// alone; one that is due or for another server or authority is written anew.
+    pub fn ensure_admin_kubeconfig(&self, path: &Path, server: &str) -> Result<(), Error> {
+        let name = &self.settings().cluster_name;
+        self.keep_kubeconfig(LeafSpec::admin(), path, server, name, name)
+    }
+
+    /// The same for any kubeconfig of the table, with kubeadm's names of user and context.
+    pub fn ensure_kubeconfig(
+        &self,
+        spec: &LeafSpec,
+        path: &Path,
+        server: &str,
+    ) -> Result<(), Error> {
+        let user = spec.leaf(self.host()).common_name;
+        let context = format!("{user}@{}", self.settings().cluster_name);
+        self.keep_kubeconfig(spec, path, server, &user, &context)
+    }
+
+    fn keep_kubeconfig(
+        &self,
+        spec: &LeafSpec,
+        path: &Path,
+        server: &str,
+        user: &str,
+        context: &str,
+    ) -> Result<(), Error> {
+        let leaf = spec.leaf(self.host());
+        let (condition, present) = examine(path, &self.ca, &leaf, OffsetDateTime::now_utc());
+        let present = present.filter(|_| condition == Condition::Serves);
+        if present.as_ref().is_some_and(|present| {
+            present.server == server && present.authorities == self.ca.roots_pem()
+        }) {
+            return Ok(());
+        }
+        let pair: Pair = match present {
+            Some(present) => present.pair,
+            None if spec == LeafSpec::admin() => self.issue_admin()?,
+            None => self.ca.issue(&leaf)?,
+        };
+        let kubeconfig = Kubeconfig {
+            cluster: &self.settings().cluster_name,
+            user,
+            context,
+            server,
+            authorities: self.ca.roots_pem(),
+            credentials: Credentials::Certificate(&pair),
+        };
+        write_private(path, kubeconfig.render().as_bytes())
+    }
+}
