@@ -52,8 +52,8 @@ impl App {
         self.responder.as_ref().map(|(responder, interval)| (responder, *interval))
     }
 
-    /// One that is configured here. What a server elsewhere has besides is not for our clients: they
-    /// would get there what only our key opens.
+    /// One that is configured here. What a server elsewhere has besides is not for our clients:
+    /// they would get there what only our key opens.
     pub fn profile(&self, name: &str) -> Result<&Profile, Failure> {
         Ok(self.signer.config.profile(name)?)
     }
