@@ -13,7 +13,7 @@ use http::{Request, Response};
 use kube::client::Body;
 use tower::{BoxError, Service, ServiceExt};
 
-const AGENT: &str = concat!("coracle/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("coracle/", env!("CARGO_PKG_VERSION"));
 
 /// Makes the client of one identity. Must be called within a tokio runtime.
 pub type Connector = Arc<dyn Fn(Identity) -> kube::Client + Send + Sync>;

@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod cache;
 mod connect;
 pub mod event;
+pub mod https;
 mod key;
 pub mod light;
 pub mod queue;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogOptions;
-use crate::{completion, image, up, version};
+use crate::{completion, image, kubelet, token, up, version};
 
 /// A whole Kubernetes cluster in one binary.
 ///
@@ -37,12 +37,19 @@ pub enum Command {
     /// one of `--cluster-dir`, of $CORACLE_DATA_DIR, beside $KUBECONFIG, or in the default data
     /// directory.
     Ctl(Box<ctl::Arguments>),
+    /// Run one node alone, which joins a cluster
+    ///
+    /// Also under the name `kubelet`. With a bootstrap token in the bootstrap kubeconfig it asks the
+    /// cluster for its certificates, and renews them; started again it goes on with what it has.
+    Kubelet(Box<kubelet::Options>),
     /// Make, sign, inspect, revoke and serve certificates, as CFSSL does
     ///
     /// Also under the names `cfssl` and `cfssljson`, by a link to this binary. `coracle certs --help`
     /// lists the commands, `coracle certs COMMAND --help` tells one.
     #[command(disable_help_flag = true)]
     Certs(CertsArguments),
+    /// Make, list and remove the tokens by which nodes join
+    Token(token::Arguments),
     /// Import, list and remove the container images of the node
     ///
     /// Works on the data directory, whether its cluster runs, has run, or is still to be started.

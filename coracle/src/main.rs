@@ -7,11 +7,13 @@ mod cli;
 mod completion;
 mod exit;
 mod image;
+mod kubelet;
 mod logging;
 mod program;
 mod snapshots;
 mod store;
 mod tls;
+mod token;
 mod up;
 mod version;
 

@@ -8,13 +8,12 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::snapshots::StoreSnapshots;
-use crate::{completion, exit, image, logging, store, up, version};
+use crate::{completion, exit, image, kubelet, logging, store, token, up, version};
 
 /// Upstream programs that this binary will answer for, but does not yet.
-const NOT_YET: [&str; 4] =
-    ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
+const NOT_YET: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
-/// Runs the program that `arguments[0]` names: `etcd`, `ctl`, `etcdctl`, `etcdutl`, `cfssl` or
+/// Runs the program that `arguments[0]` names: `etcd`, `ctl`, `etcdctl`, `etcdutl`, `kubelet`, `cfssl` or
 /// `cfssljson` by those names, else `coracle` itself.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let name = arguments.first().map(called_name).unwrap_or_default();
@@ -36,6 +35,14 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
     if arguments.get(1).is_some_and(|command| command == "store") {
         return store::run(store::Persona::Coracle, arguments.into_iter().skip(2).collect());
+    }
+    if name == "kubelet" || arguments.get(1).is_some_and(|command| command == "kubelet") {
+        if let Err(refusal) = kubelet::refuse_unsupported(&arguments) {
+            return exit::of_result(Err(refusal.into()));
+        }
+    }
+    if name == "kubelet" {
+        return run_kubelet(arguments);
     }
     if NOT_YET.contains(&name.as_str()) {
         eprintln!(
@@ -69,11 +76,23 @@ fn dispatch(cli: Cli) -> ExitCode {
         )
         .into()),
         Command::Ctl(arguments) => return run_ctl(*arguments),
+        Command::Kubelet(options) => kubelet::run(&options),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
     };
     exit::of_result(result)
+}
+
+fn run_kubelet(arguments: Vec<OsString>) -> ExitCode {
+    match kubelet::Cli::try_parse_from(arguments) {
+        Ok(cli) => {
+            logging::start(&cli.log);
+            exit::of_result(kubelet::run(&cli.options))
+        }
+        Err(error) => exit::of_usage(&error),
+    }
 }
 
 fn run_certs(program: certs_tool::Program, words: Vec<OsString>) -> ExitCode {

@@ -1,5 +1,6 @@
 //! The node agent: runs the pods that are bound to its node.
 
+pub mod certificate;
 pub mod config;
 pub mod containers;
 pub mod image;

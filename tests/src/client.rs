@@ -119,3 +119,10 @@ pub fn etcdctl(endpoint: &str, pki: &std::path::Path, args: &[impl AsRef<OsStr>]
         .args(args);
     command
 }
+
+/// Stock openssl.
+pub fn openssl(args: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = stock("openssl");
+    command.args(args);
+    command
+}

@@ -9,13 +9,15 @@ mod client;
 mod cluster;
 mod follow;
 mod http;
+mod node;
 mod traces;
 mod wait;
 
 pub use archive::{Content, hello_program, write_oci};
-pub use client::{Answer, etcdctl, kubectl, run};
+pub use client::{Answer, etcdctl, kubectl, openssl, run};
 pub use cluster::{Cluster, Up, coracle, give_to_nobody};
 pub use follow::Follow;
 pub use http::{Proxy, Response, get};
+pub use node::Node;
 pub use traces::{container_processes, shims, tag, traces};
 pub use wait::{eventually, until};

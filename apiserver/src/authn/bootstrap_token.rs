@@ -1,7 +1,7 @@
 //! Tokens by which a machine that has no certificate yet joins: `<id>.<secret>`.
 //!
-//! Each is a Secret `bootstrap-token-<id>` in kube-system. It is looked up in the cache: a stranger's
-//! request must not cost a read of the store.
+//! Each is a Secret `bootstrap-token-<id>` in kube-system. It is looked up in the cache: a
+//! stranger's request must not cost a read of the store.
 
 use api::Identity;
 use api::resource::fields::{at, entry, text};

@@ -2,8 +2,8 @@
 //!
 //! A certificate was verified by the listener, or the identity comes from a component in the same
 //! process; either is in the request's extensions, and then a token is not looked at, as upstream.
-//! A token that nobody vouches for is a refusal, not an anonymous request: who shows one means to be
-//! somebody.
+//! A token that nobody vouches for is a refusal, not an anonymous request: who shows one means to
+//! be somebody.
 
 mod bearer;
 mod bootstrap_token;

@@ -30,9 +30,9 @@ const PUBLIC_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 /// it kubectl cannot even say that the rest is forbidden.
 const DISCOVERY_PATHS: [&str; 3] = ["/api", "/apis", "/openapi"];
 
-/// Cluster administrators and the cluster's own components may do all, though nodes may only ask for
-/// certificates where those are concerned; who joins may do that too; everyone may ask for health
-/// and version, and with a name for discovery; nobody else may do anything.
+/// Cluster administrators and the cluster's own components may do all, though nodes may only ask
+/// for certificates where those are concerned; who joins may do that too; everyone may ask for
+/// health and version, and with a name for discovery; nobody else may do anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuiltinAuthorizer;
 

@@ -1,8 +1,8 @@
 //! What happens to every request before and after its handler.
 //!
-//! panic → request info → authentication → impersonation → authorization → body limit → time limit →
-//! handler → warnings → metrics. One function runs the steps in order, instead of a tower of layers,
-//! because the order is the contract and should be readable in one place.
+//! panic → request info → authentication → impersonation → authorization → body limit → time limit
+//! → handler → warnings → metrics. One function runs the steps in order, instead of a tower of
+//! layers, because the order is the contract and should be readable in one place.
 
 mod authz;
 mod body;

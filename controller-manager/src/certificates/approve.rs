@@ -1,10 +1,10 @@
 //! Which requests are approved without a person.
 //!
-//! Client certificates of kubelets as upstream: one that joins asks for any node, a node for itself.
-//! Serving certificates are left to people upstream, because a node says itself which addresses it
-//! has. Here a node's own request is approved if it names nothing but the node and the addresses that
-//! its Node object has by then, and no name by which others find the API: who runs a node can already
-//! answer for these addresses.
+//! Client certificates of kubelets as upstream: one that joins asks for any node, a node for
+//! itself. Serving certificates are left to people upstream, because a node says itself which
+//! addresses it has. Here a node's own request is approved if it names nothing but the node and the
+//! addresses that its Node object has by then, and no name by which others find the API: who runs a
+//! node can already answer for these addresses.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -28,7 +28,7 @@ use certs::HostNames;
 use certs::cluster::Settings;
 use client::EventRecorder;
 
-use self::control_plane::{ControlPlane, Group};
+use self::control_plane::ControlPlane;
 use self::data_dir::DataDir;
 use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
@@ -36,10 +36,11 @@ use self::rotation::Rotation;
 use self::run_file::RunFile;
 use self::tls::Tls;
 
+pub use self::control_plane::Group;
 pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
 pub use self::listeners::advertised_address;
-pub use self::node::host_name;
-pub use self::options::Options;
+pub use self::node::{NodePlan, containers_node, host_name, runtime_kind};
+pub use self::options::{Options, duration};
 pub use self::signals::{Caught, Signals};
 
 /// How long tasks that ignore their end may hold up the exit.

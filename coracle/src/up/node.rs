@@ -1,6 +1,7 @@
 //! The nodes of this process: one that runs containers, or any number of hollow ones.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -45,10 +46,10 @@ pub struct Nodes {
 }
 
 /// One node before it runs.
-struct Plan {
-    name: String,
-    runtime: Arc<dyn Runtime>,
-    pod_cidr: String,
+pub struct NodePlan {
+    pub name: String,
+    pub runtime: Arc<dyn Runtime>,
+    pub pod_cidr: String,
 }
 
 impl Nodes {
@@ -118,31 +119,37 @@ impl Nodes {
     }
 }
 
-async fn plan(options: &Options, data_dir: &DataDir) -> anyhow::Result<Vec<Plan>> {
+async fn plan(options: &Options, data_dir: &DataDir) -> anyhow::Result<Vec<NodePlan>> {
     let asked = match options.runtime {
         // Only one node of a host can run real containers.
         RuntimeKind::Auto if options.nodes > 1 => RuntimeKind::Hollow,
         kind => kind,
     };
-    let checks: [detect::Check<'_>; 2] =
-        [("namespaces and cgroups", &containers::check), ("overlayfs", &detect::overlayfs)];
-    let choice = detect::choose(asked, &checks)?;
-    tracing::info!("{}", choice.line);
-    match choice.kind {
+    match runtime_kind(asked)? {
         RuntimeKind::None => Ok(Vec::new()),
-        RuntimeKind::Containers => Ok(vec![containers_node(data_dir).await?]),
+        RuntimeKind::Containers => Ok(vec![containers_node(&data_dir.runtime()).await?]),
         RuntimeKind::Hollow => Ok(hollow_nodes(options.nodes)),
-        RuntimeKind::Auto | RuntimeKind::Cri => {
-            anyhow::bail!("runtime {} cannot be used as it is", choice.kind)
+        kind @ (RuntimeKind::Auto | RuntimeKind::Cri) => {
+            anyhow::bail!("runtime {kind} cannot be used as it is")
         }
     }
 }
 
-async fn containers_node(data_dir: &DataDir) -> anyhow::Result<Plan> {
-    let network = PodNetwork::claim(&data_dir.runtime()).await?;
+/// What a node of this host gets when `asked` is asked for.
+pub fn runtime_kind(asked: RuntimeKind) -> anyhow::Result<RuntimeKind> {
+    let checks: [detect::Check<'_>; 2] =
+        [("namespaces and cgroups", &containers::check), ("overlayfs", &detect::overlayfs)];
+    let choice = detect::choose(asked, &checks)?;
+    tracing::info!("{}", choice.line);
+    Ok(choice.kind)
+}
+
+/// A node of real containers, whose images and sandboxes are in `runtime_dir`.
+pub async fn containers_node(runtime_dir: &Path) -> anyhow::Result<NodePlan> {
+    let network = PodNetwork::claim(runtime_dir).await?;
     let shim = std::env::current_exe().context("cannot find this program's own file")?;
     let config = ContainersConfig::new(
-        data_dir.runtime(),
+        runtime_dir.to_owned(),
         network.cluster_id,
         network.cluster_cidr,
         network.pod_cidr,
@@ -156,16 +163,16 @@ async fn containers_node(data_dir: &DataDir) -> anyhow::Result<Plan> {
             return Err(error).context("cannot run containers");
         }
     };
-    Ok(Plan { name: host_name(), runtime, pod_cidr: network.pod_cidr.to_string() })
+    Ok(NodePlan { name: host_name(), runtime, pod_cidr: network.pod_cidr.to_string() })
 }
 
-fn hollow_nodes(count: u32) -> Vec<Plan> {
+fn hollow_nodes(count: u32) -> Vec<NodePlan> {
     let (network, prefix) = HOLLOW_NETWORK;
     let all = Ipv4Net::new_assert(network, prefix);
     let ranges = all.subnets(24).into_iter().flatten();
     (0..count)
         .zip(ranges)
-        .map(|(number, range)| Plan {
+        .map(|(number, range)| NodePlan {
             name: if count == 1 { host_name() } else { format!("hollow-{}", number + 1) },
             runtime: Arc::new(Hollow::new(range.network(), range.prefix_len())),
             pod_cidr: range.to_string(),

@@ -49,7 +49,7 @@ pub fn validate(csr: &Value) -> Vec<FieldError> {
         };
         if contradicts {
             errors.push(FieldError::invalid(
-                format!("{path}.type"),
+                FIELD,
                 kind,
                 "Approved and Denied conditions are mutually exclusive",
             ));
@@ -110,7 +110,10 @@ mod tests {
             (&[("x", "")], "conditions[0].status: Required"),
             (&[("Approved", "False")], "supported values: \"True\""),
             (&[("x", "Maybe")], "\"False\", \"True\", \"Unknown\""),
-            (&[("Approved", "True"), ("Denied", "True")], "conditions[1].type: Invalid"),
+            (
+                &[("Approved", "True"), ("Denied", "True")],
+                "status.conditions: Invalid value: \"Denied\"",
+            ),
             (&[("x", "True"), ("x", "True")], "conditions[1].type: Duplicate value: \"x\""),
         ] {
             let found = faults(conditions);

@@ -1,7 +1,7 @@
 //! CertificateSigningRequests: who asks, for which signer, and what came of it.
 //!
-//! What stands inside a request or a certificate is not looked at here: that takes cryptography, and
-//! is the apiserver's part.
+//! What stands inside a request or a certificate is not looked at here: that takes cryptography,
+//! and is the apiserver's part.
 
 mod cells;
 mod conditions;
