@@ -1,6 +1,6 @@
 //! `coracle kubelet`: a node alone, which joins a cluster of the test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -84,8 +84,9 @@ impl Node {
         self.path("kubelet.conf")
     }
 
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
+    /// What it has logged, over all its starts.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
 
@@ -95,8 +96,7 @@ impl Drop for Node {
             self.kill();
         }
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            eprintln!("log of node {}:\n{log}", self.name);
+            eprintln!("log of node {}:\n{}", self.name, self.log());
         }
     }
 }

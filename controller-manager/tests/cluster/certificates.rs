@@ -81,7 +81,8 @@ async fn what_a_person_approves_is_signed_as_it_was_asked() {
     approve(&cluster, "jane").await;
     let done = cluster.until(REQUESTS, "jane", "a certificate", |csr| issued(csr).is_some()).await;
     let certificate = issued(&done).unwrap();
-    assert_eq!(certificate.subject().organizations(), ["developers", "testers"]);
+    assert_eq!(certificate.subject(), asked.subject());
+    assert_eq!(certificate.subject().organizations().len(), 2);
     assert_eq!(certificate.public_key_der(), asked.public_key_der());
     assert!(certificate.verify_issued_by(issuer.certificate()).is_ok());
     assert_eq!(certificate.extended_key_usages(), [ExtendedKeyUsage::ClientAuth]);
