@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use api::resource::Resource;
 use certs::LiveClient;
@@ -14,6 +15,9 @@ use crate::clock::{SharedSources, SystemSources};
 /// Ports of Services of type NodePort, as upstream.
 pub const DEFAULT_NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
+/// Certificates by name, with their ends. Asked whenever metrics are.
+pub type CertificateEnds = Arc<dyn Fn() -> Vec<(String, SystemTime)> + Send + Sync>;
+
 pub struct Config {
     pub store: Arc<dyn Store>,
     /// Where clusterIPs come from; its first address is the `kubernetes` Service's.
@@ -23,6 +27,8 @@ pub struct Config {
     pub advertise: SocketAddr,
     /// The client certificate shown to kubelets; without it logs cannot be read.
     pub kubelet_client_tls: Option<LiveClient>,
+    /// Until when certificates of the cluster last, for the metrics.
+    pub certificate_ends: Option<CertificateEnds>,
     pub rows: Vec<Arc<Resource>>,
     pub sources: SharedSources,
 }
@@ -36,6 +42,7 @@ impl Config {
             node_ports: DEFAULT_NODE_PORTS,
             advertise,
             kubelet_client_tls: None,
+            certificate_ends: None,
             rows: api::resource::builtin(),
             sources: Arc::new(SystemSources),
         }

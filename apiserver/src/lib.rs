@@ -40,6 +40,6 @@ pub use bootstrap::BootstrapError;
 pub use cache::FeedError;
 pub use chain::{Attributes, Authorizer, BuiltinAuthorizer, Path, ResourcePath};
 pub use clock::{SharedSources, Sources, SystemSources};
-pub use config::{Config, DEFAULT_NODE_PORTS};
+pub use config::{CertificateEnds, Config, DEFAULT_NODE_PORTS};
 pub use server::{ApiServer, Error};
 pub use version::GIT_VERSION;

@@ -59,7 +59,7 @@ impl ApiServer {
         let state = Arc::new(State {
             registry,
             authorizer,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(config.certificate_ends),
             openapi: openapi::Documents::new(&config.rows),
             discovery: discovery::Documents::new(&config.rows, &config.advertise.to_string()),
             kubelets: KubeletClient::new(config.kubelet_client_tls),

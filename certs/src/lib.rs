@@ -5,7 +5,8 @@
 //! <data-dir>/pki
 //! ├── ca.{crt,key}                        signs what talks to or listens as the API
 //! │   ├── apiserver                       server, names and addresses of this host
-//! │   └── apiserver-kubelet-client        client, system:masters
+//! │   ├── apiserver-kubelet-client        client, kubeadm:cluster-admins
+//! │   └── kubelet-server                  server, system:nodes
 //! ├── front-proxy-ca.{crt,key}
 //! │   └── front-proxy-client              client
 //! ├── etcd/ca.{crt,key}                   signs what talks to or listens as the store
@@ -15,9 +16,10 @@
 //! └── sa.{key,pub}                        signs service-account tokens
 //! ```
 //!
-//! Keys are ECDSA P-256. An authority, once there, is never replaced: what cannot be read or does
-//! not fit is an error that names the file. A leaf is an output: it is issued anew when it is
-//! missing, near its end, signed by another authority or lacks a name that it needs.
+//! Keys are ECDSA P-256 unless told otherwise. An authority, once there, is never replaced: what
+//! cannot be read or does not fit is an error that names the file. A leaf is an output: it is issued
+//! anew when it is missing, past two thirds of its life, signed by another authority or lacks a name
+//! that it needs; where the authority's key is elsewhere, it is asked for by a request instead.
 
 mod authority;
 mod clients;
@@ -42,7 +44,9 @@ pub use clients::{Allowed, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
-pub use from_files::{Authorities, ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
+pub use from_files::{
+    ClientConfigFiles, ClientFiles, ClusterClients, PairFiles, ServerFiles, Trust,
+};
 pub use kubeconfig::{Credentials, Embedded, Kubeconfig, kubeconfig};
 pub use leaf::{Leaf, Usage};
 pub use live::{LiveClient, LiveServer, RevocationFile, Revocations, Revoked};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Connector;
+use tokio::sync::watch;
 
 use crate::certificates::Signing;
 use crate::clock::{Clock, SystemClock};
@@ -12,8 +13,8 @@ pub struct Config {
     /// Makes the client of each controller's identity.
     pub connector: Connector,
     /// PEM of the CA that the API server's certificate is signed by, published to each namespace as
-    /// ConfigMap `kube-root-ca.crt`. Without it none is published.
-    pub root_ca_pem: Option<String>,
+    /// ConfigMap `kube-root-ca.crt`, and again when it changes. Without it none is published.
+    pub root_ca: Option<watch::Receiver<String>>,
     /// With what approved requests for certificates are signed. Without it they stay approved.
     pub signing: Option<Signing>,
     pub timings: Timings,
@@ -24,7 +25,7 @@ impl Config {
     pub fn new(connector: Connector) -> Self {
         Self {
             connector,
-            root_ca_pem: None,
+            root_ca: None,
             signing: None,
             timings: Timings::default(),
             clock: Arc::new(SystemClock::default()),

@@ -41,7 +41,7 @@ pub async fn run(config: Config, cancel: CancellationToken) {
     };
     let caches = &context.caches;
     start(Box::pin(service_account::run(context.clone())));
-    if let Some(pem) = config.root_ca_pem {
+    if let Some(pem) = config.root_ca {
         start(Box::pin(root_ca::run(context.clone(), pem)));
     }
     start(Box::pin(certificates::run_approver(context.clone())));

@@ -12,6 +12,7 @@ mod logging;
 mod program;
 mod snapshots;
 mod store;
+mod tls;
 mod token;
 mod up;
 mod version;

@@ -1,8 +1,10 @@
-//! `coracle store`, and the same under the name `etcd`, from outside.
+//! `coracle store`, and the same under the name `etcd`, from outside; and certificates that change
+//! under it and under `coracle up`.
 
 mod hostile;
 mod member;
 mod operations;
+mod rotation;
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

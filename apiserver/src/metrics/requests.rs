@@ -1,7 +1,7 @@
 //! Requests by verb, resource and outcome.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry as Metricset;
 
 use super::classic::classic;
 use super::process;
+use crate::config::CertificateEnds;
 use crate::registry::Registry;
 
 /// Upstream's buckets for request durations, in seconds.
@@ -66,12 +67,19 @@ struct ObjectLabels {
     resource: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CertificateLabels {
+    name: String,
+}
+
 pub struct Metrics {
     set: Metricset,
     total: Family<RequestLabels, Counter>,
     durations: Family<DurationLabels, Histogram>,
     objects: Family<ObjectLabels, Gauge>,
     client_certificates: Histogram,
+    certificates: Family<CertificateLabels, Gauge<f64, AtomicU64>>,
+    certificate_ends: Option<CertificateEnds>,
     cpu: Counter<f64, AtomicU64>,
     resident: Gauge,
     virtual_memory: Gauge,
@@ -80,7 +88,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new() -> Self {
+    pub fn new(certificate_ends: Option<CertificateEnds>) -> Self {
         let mut set = Metricset::default();
         let total = Family::default();
         // The encoder appends `_total` to counters itself.
@@ -107,6 +115,12 @@ impl Metrics {
             "apiserver_client_certificate_expiration_seconds",
             "Distribution of the remaining lifetime on the certificate used to authenticate a request",
             client_certificates.clone(),
+        );
+        let certificates = Family::default();
+        set.register(
+            "coracle_certificate_expiration_seconds",
+            "Seconds until a certificate of this cluster ends",
+            certificates.clone(),
         );
         let cpu = Counter::default();
         set.register(
@@ -136,6 +150,8 @@ impl Metrics {
             durations,
             objects,
             client_certificates,
+            certificates,
+            certificate_ends,
             cpu,
             resident,
             virtual_memory,
@@ -165,12 +181,23 @@ impl Metrics {
         self.client_certificates.observe(left.as_secs_f64());
     }
 
+    fn render_certificates(&self, now: SystemTime) {
+        for (name, end) in self.certificate_ends.iter().flat_map(|ends| ends()) {
+            let left = match end.duration_since(now) {
+                Ok(left) => left.as_secs_f64(),
+                Err(over) => -over.duration().as_secs_f64(),
+            };
+            self.certificates.get_or_create(&CertificateLabels { name }).set(left);
+        }
+    }
+
     /// The exposition, in Prometheus' text format.
     pub fn render(&self, registry: &Registry) -> Result<String, std::fmt::Error> {
         for kind in registry.kinds() {
             let resource = kind.row.group_resource();
             self.objects.get_or_create(&ObjectLabels { resource }).set(kind.cache.len() as i64);
         }
+        self.render_certificates(SystemTime::now());
         let now = process::usage();
         self.cpu.inc_by((now.cpu_seconds - self.cpu.get()).max(0.0));
         self.resident.set(now.resident_bytes);
@@ -185,6 +212,6 @@ impl Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
+        Self::new(None)
     }
 }

@@ -21,7 +21,7 @@ use crate::harness::{PODS, World, pod};
 struct Tls {
     pki: certs::ClusterPki,
     host: certs::HostNames,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Tls {
@@ -33,7 +33,7 @@ impl Tls {
             service_address: None,
         };
         let pki = certs::ClusterPki::ensure(directory.path(), &host).unwrap();
-        Self { pki, host, _directory: directory }
+        Self { pki, host, directory }
     }
 
     fn server(&self) -> Arc<rustls::ServerConfig> {
@@ -106,6 +106,45 @@ async fn the_certificate_says_who_asks_and_stopping_ends_watches() {
     tokio::time::timeout(crate::harness::PATIENCE, async { tokio::join!(serving, client) })
         .await
         .expect("the server stops");
+}
+
+#[tokio::test]
+async fn a_connection_outlives_its_certificate_and_is_no_one_s_then() {
+    use certs::cluster::{AuthorityKind, ClusterAuthority, Settings};
+    let tls = Tls::new();
+    let world = World::new().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = CancellationToken::new();
+    let short = Settings { leaf_lifetime: time::Duration::seconds(6), ..Settings::default() };
+    let authority =
+        ClusterAuthority::read(tls.directory.path(), AuthorityKind::Kubernetes, &short).unwrap();
+    let pair = authority.unwrap().issue_client("somebody", &["system:masters"]).unwrap();
+    let serving = world.server.serve(listener, tls.server(), cancel.clone());
+    let client = async {
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let connector = TlsConnector::from(tls.client(Some(&pair), b"h2"));
+        let stream = connector.connect(name, stream).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let uri = format!("https://{address}/api/v1/namespaces");
+        let mut answered = Vec::new();
+        while answered.last() != Some(&401) {
+            let request = Request::get(&uri).body(Empty::<Bytes>::new()).unwrap();
+            answered.push(sender.send_request(request).await.unwrap().status().as_u16());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        answered.dedup();
+        assert_eq!(answered, [200, 401]);
+        cancel.cancel();
+    };
+    tokio::time::timeout(crate::harness::PATIENCE, async { tokio::join!(serving, client) })
+        .await
+        .expect("the certificate ends");
 }
 
 /// A kubelet that tells the path it was asked for, or refuses.

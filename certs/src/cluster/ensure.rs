@@ -9,7 +9,7 @@ use super::authority::ClusterAuthority;
 use super::condition::Condition;
 use super::files::{Found, new_key, parse_key};
 use super::host::HostNames;
-use super::kubeconfigs::{self, kubeconfig_path};
+use super::kubeconfigs::{self, Layout, kubeconfig_path};
 use super::leaves::{LEAVES, LeafSpec, Place};
 use super::plan::{Action, action};
 use super::request::{Unsigned, UnsignedList, write_request};
@@ -79,8 +79,9 @@ impl ClusterPki {
             unsigned: Vec::new(),
         };
         for spec in &LEAVES {
-            if let Place::Pair(path) = spec.place {
-                start.leaf(spec, path)?;
+            match spec.place {
+                Place::Pair(path) => start.leaf(spec, path)?,
+                Place::Kubeconfig(_) => start.kubeconfig(spec)?,
             }
         }
         let admin = if start.ca.is_external() { start.admin()? } else { None };
@@ -195,6 +196,15 @@ impl Start<'_> {
         };
         self.pairs.push((spec.name, pair));
         Ok(())
+    }
+
+    /// The administrator's is kept by whoever knows where the API is, the kubelet's by the kubelet.
+    fn kubeconfig(&self, spec: &LeafSpec) -> Result<(), Error> {
+        if spec == LeafSpec::admin() || spec.is_kubelets_own() {
+            return Ok(());
+        }
+        let (layout, leaf) = (Layout::beside(self.directory), spec.leaf(self.host));
+        kubeconfigs::keep(&layout, spec, self.authority(spec.authority), &leaf, self.now)
     }
 
     /// The administrator's certificate where it cannot be issued: from the kubeconfig, or a pair

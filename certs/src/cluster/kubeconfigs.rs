@@ -40,13 +40,11 @@ impl Layout {
         Self { pki: pki.to_owned(), kubeconfigs }
     }
 
+    /// The administrator's is `admin.kubeconfig`, unless only kubeadm's `admin.conf` is there.
     pub fn kubeconfig(&self, name: &str) -> PathBuf {
-        let path = self.kubeconfigs.join(name);
-        if name == LeafSpec::admin().name && !path.exists() {
-            self.kubeconfigs.join(ADMIN)
-        } else {
-            path
-        }
+        let (path, ours) = (self.kubeconfigs.join(name), self.kubeconfigs.join(ADMIN));
+        let is_admin = name == LeafSpec::admin().name;
+        if is_admin && (ours.exists() || !path.exists()) { ours } else { path }
     }
 
     /// The certificate of a leaf, or the kubeconfig around it.
@@ -114,6 +112,33 @@ pub(super) fn examine(
         Ok(Some(embedded)) => (authority.condition(&embedded.pair, leaf, now), Some(embedded)),
         Err(error) => (Condition::Unreadable(error.with_source()), None),
     }
+}
+
+/// Keeps a kubeconfig that somebody had made: renews what is due in it, and lets it trust whom the
+/// cluster trusts. One that is for somebody else, or whose certificate is not inside, is left alone.
+pub(super) fn keep(
+    layout: &Layout,
+    spec: &LeafSpec,
+    authority: &ClusterAuthority,
+    leaf: &Leaf,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let path = layout.of(spec);
+    let (condition, Some(present)) = examine(&path, authority, leaf, now) else { return Ok(()) };
+    let over = matches!(
+        condition,
+        Condition::Due | Condition::Superseded | Condition::Expired | Condition::Foreign
+    );
+    if !over && condition != Condition::Serves {
+        return Ok(());
+    }
+    let roots = authority.roots_pem();
+    let pair = match over && !authority.is_external() {
+        true => authority.issue(leaf)?,
+        false if present.authorities.is_empty() || present.authorities == roots => return Ok(()),
+        false => present.pair.clone(),
+    };
+    write_private(&path, present.replaced(&pair, roots).as_bytes())
 }
 
 impl ClusterPki {

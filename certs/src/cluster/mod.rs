@@ -9,6 +9,8 @@
 mod authorities;
 mod authority;
 mod bundle;
+#[cfg(test)]
+mod bundle_test;
 mod certificate_key;
 mod condition;
 mod ensure;
@@ -21,8 +23,14 @@ mod key_algorithm;
 mod kubeconfigs;
 mod leaf_files;
 pub mod leaves;
+#[cfg(test)]
+mod leaves_test;
+#[cfg(test)]
+mod own_authority_test;
 mod plan;
 mod renew;
+#[cfg(test)]
+mod renew_test;
 mod request;
 mod requests;
 mod settings;

@@ -13,6 +13,7 @@ use super::request::request_again;
 use super::settings::{Settings, Validity};
 use crate::error::Error;
 use crate::files::{pair_paths, write_private, write_public};
+use crate::rotation::Lock;
 use crate::x509::{KeyAlgorithm, PrivateKey};
 
 /// What became of a renewal.
@@ -40,6 +41,8 @@ pub fn renew(layout: &Layout, spec: &LeafSpec, options: &RenewalOptions) -> Resu
     let defaults = Settings::default();
     let settings =
         Settings { leaf_lifetime: options.lifetime.unwrap_or(defaults.leaf_lifetime), ..defaults };
+    // A running cluster keeps the same files.
+    let _lock = Lock::take(&layout.pki)?;
     let Some(present) = Present::read(layout, spec)? else { return Ok(Renewal::Missing) };
     let authority = ClusterAuthority::read(&layout.pki, spec.authority, &settings)?;
     let Some(authority) = authority else {

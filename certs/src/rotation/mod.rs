@@ -26,6 +26,7 @@
 //! that knows only the old one has run out, and every leaf that it signed too. Several hosts that
 //! share an authority are led by hand, one step on all of them and then the next ([`Pace::ByHand`]).
 
+mod advance;
 mod endings;
 mod lock;
 mod phase;
@@ -37,7 +38,9 @@ mod rollover_test;
 mod round;
 mod service_accounts;
 
+pub use advance::advance;
 pub use endings::{Ending, endings};
+pub(crate) use lock::Lock;
 pub use phase::{Next, Phase, Step, next};
 pub use record::{Pace, Record};
 pub use revoke::{REVOCATION_LISTS, revoke, revoke_serial};

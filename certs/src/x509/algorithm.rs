@@ -1,5 +1,8 @@
 //! Kinds of keys and of signatures, with the names that Go's tools print.
 
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 use yasna::DERWriter;
 
 use super::error::Error;
@@ -35,6 +38,27 @@ impl KeyAlgorithm {
             ("ed25519", _) => Ok(Self::Ed25519),
             _ => refuse("the algorithms are rsa, ecdsa and ed25519"),
         }
+    }
+
+    /// Of a public key, a SubjectPublicKeyInfo; none for kinds that are not known here.
+    pub fn of_public_key(public_key: &[u8]) -> Option<Self> {
+        let (_, public_key) = SubjectPublicKeyInfo::from_der(public_key).ok()?;
+        let kind = ObjectIdentifier::from_bytes(public_key.algorithm.algorithm.as_bytes());
+        if kind == oid::rsa_encryption() {
+            let PublicKey::RSA(key) = public_key.parsed().ok()? else { return None };
+            return Some(Self::Rsa(u32::try_from(key.key_size()).ok()?));
+        }
+        if kind == oid::ed25519() {
+            return Some(Self::Ed25519);
+        }
+        let curve = public_key.algorithm.parameters.as_ref()?.as_oid().ok()?;
+        let curve = ObjectIdentifier::from_bytes(curve.as_bytes());
+        let curves = [
+            (oid::p256(), Self::EcdsaP256),
+            (oid::p384(), Self::EcdsaP384),
+            (oid::p521(), Self::EcdsaP521),
+        ];
+        curves.into_iter().find(|(known, _)| *known == curve).map(|(_, algorithm)| algorithm)
     }
 
     pub fn name(self) -> &'static str {

@@ -6,7 +6,7 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtensio
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::algorithm::SignatureAlgorithm;
+use super::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use super::error::Error;
 use super::extensions::{BasicConstraints, Extension};
 use super::identifier::{ObjectIdentifier, oid};
@@ -77,7 +77,7 @@ impl Certificate {
         let identifier = ObjectIdentifier::from_bytes(algorithm);
         Ok(Self {
             der: der.to_vec(),
-            serial: Serial::from_bytes(parsed.raw_serial()),
+            serial: Serial::read(parsed.raw_serial())?,
             subject: Subject::parsed(parsed.subject()),
             issuer: Subject::parsed(parsed.issuer()),
             not_before: parsed.validity().not_before.to_datetime(),
@@ -127,6 +127,11 @@ impl Certificate {
         let (_, parsed) = SubjectPublicKeyInfo::from_der(&self.public_key)
             .expect("the key was read with the certificate");
         parsed.subject_public_key.data.into_owned()
+    }
+
+    /// None for kinds of keys that are not known here.
+    pub fn key_algorithm(&self) -> Option<KeyAlgorithm> {
+        KeyAlgorithm::of_public_key(&self.public_key)
     }
 
     pub fn signature_algorithm(&self) -> &SignatureAlgorithm {

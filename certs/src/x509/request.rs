@@ -24,6 +24,8 @@ pub struct Request {
     public_key: Vec<u8>,
     extensions: Vec<Extension>,
     signature_algorithm: SignatureAlgorithm,
+    signed_part: Vec<u8>,
+    signature: Vec<u8>,
 }
 
 impl Request {
@@ -55,6 +57,8 @@ impl Request {
             public_key: info.subject_pki.raw.to_vec(),
             extensions,
             signature_algorithm: SignatureAlgorithm::of(&ObjectIdentifier::from_bytes(algorithm)),
+            signed_part: info.raw.to_vec(),
+            signature: request.signature_value.data.to_vec(),
         })
     }
 
@@ -125,6 +129,15 @@ impl Request {
     pub fn basic_constraints(&self) -> Result<Option<BasicConstraints>, Error> {
         let extension = self.extension(&oid::basic_constraints());
         extension.map(Extension::as_basic_constraints).transpose()
+    }
+
+    /// What the signature is over.
+    pub fn signed_part(&self) -> &[u8] {
+        &self.signed_part
+    }
+
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
     }
 
     pub fn signature_algorithm(&self) -> &SignatureAlgorithm {

@@ -11,6 +11,10 @@ use super::error::Error;
 /// RFC 5280 allows 20 octets; the first bit of a positive number is 0.
 const RANDOM_OCTETS: usize = 20;
 
+/// Octets that a number may have which is read: three times what RFC 5280 allows. Printing one takes
+/// time with the square of its length.
+const MAX_READ_OCTETS: usize = 64;
+
 /// Big endian, without leading zeros; empty is zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Serial(Vec<u8>);
@@ -29,6 +33,16 @@ impl Serial {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         Self(bytes[zeros..].to_vec())
+    }
+
+    /// As [`Self::from_bytes`], of a number that somebody else wrote.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let serial = Self::from_bytes(bytes);
+        if serial.0.len() > MAX_READ_OCTETS {
+            let reason = format!("{} octets are more than {MAX_READ_OCTETS}", serial.0.len());
+            return Err(Error::malformed("serial number", reason));
+        }
+        Ok(serial)
     }
 
     pub fn as_bytes(&self) -> &[u8] {

@@ -1,8 +1,8 @@
 //! What a command is.
 
+use crate::Host;
 use crate::failure::Usage;
 use crate::flag::{Flag, Flags, Order};
-use crate::{Host, Program};
 
 /// The groups under which `--help` tells the commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,6 @@ pub(crate) struct Command {
 
 /// One call of a command.
 pub(crate) struct Call<'a> {
-    pub program: Program,
     pub command: &'static Command,
     pub flags: Flags,
     pub arguments: Vec<String>,

@@ -52,8 +52,27 @@ pub(crate) fn read_certificate(place: &str) -> anyhow::Result<Certificate> {
     Certificate::from_pem(&read_prefixed(place)?).with_context(|| name_of(place).to_owned())
 }
 
+/// All certificates of a file, in PEM or one in DER; at least one.
+pub(crate) fn read_certificates(file: &str) -> anyhow::Result<Vec<Certificate>> {
+    let bytes = read_bytes(file)?;
+    let certificates = match std::str::from_utf8(&bytes) {
+        Ok(text) => Certificate::all_from_pem(text),
+        Err(_) => Certificate::from_der(&bytes).map(|certificate| vec![certificate]),
+    };
+    let certificates = certificates.with_context(|| name_of(file).to_owned())?;
+    if certificates.is_empty() {
+        bail!("{}: no PEM block of a certificate is in it", name_of(file));
+    }
+    Ok(certificates)
+}
+
 pub(crate) fn read_request(file: &str) -> anyhow::Result<Request> {
-    Request::from_pem(&read(file)?).with_context(|| name_of(file).to_owned())
+    parse_request(file, &read(file)?)
+}
+
+/// The request in `text`, which came from `file`.
+pub(crate) fn parse_request(file: &str, text: &str) -> anyhow::Result<Request> {
+    Request::from_pem(text).with_context(|| name_of(file).to_owned())
 }
 
 /// A private key. That others may read its file is told, with what to do.

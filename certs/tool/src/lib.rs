@@ -9,10 +9,14 @@
 //! The commands read and write files and print; what they decide is decided in plain functions
 //! that the server behind `certs serve` uses too.
 
+mod authority;
+mod bundle;
 mod cluster;
 mod command;
 mod commands;
+mod config;
 mod database;
+mod describe;
 mod failure;
 mod flag;
 mod help;
@@ -23,9 +27,14 @@ mod ocsp;
 mod output;
 mod program;
 mod remote;
+mod request;
 mod revocation;
 mod runtime;
+mod scan;
+mod self_signing;
 mod serve;
+mod sign;
+mod signer;
 
 use std::ffi::OsString;
 use std::net::IpAddr;

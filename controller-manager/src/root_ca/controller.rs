@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Client;
 use kube::api::Patch;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::plan::{FIELD, Plan, plan};
 use crate::context::{Context, reconcile_all};
@@ -19,8 +20,8 @@ const CONTROLLER: &str = "root-ca-cert-publisher";
 /// Namespaces handled at a time.
 const WORKERS: usize = 4;
 
-/// Publishes `pem` until cancelled.
-pub async fn run(context: Context, pem: String) {
+/// Publishes `pem` until cancelled, to all namespaces anew when it changes.
+pub async fn run(context: Context, pem: watch::Receiver<String>) {
     let client = context.client(CONTROLLER);
     let queue = WorkQueue::default();
     let (namespaces, published) = (context.caches.namespaces, context.caches.root_cas);
@@ -33,14 +34,24 @@ pub async fn run(context: Context, pem: String) {
         changed.add(ObjectKey::cluster(delta.object().namespace()));
     });
     published.synced().await;
-    reconcile_all(queue, WORKERS, context.cancel, |key| {
+    let mut changes = pem.clone();
+    let (changed, known) = (queue.clone(), namespaces.clone());
+    let republishing = async move {
+        while changes.changed().await.is_ok() {
+            for namespace in known.list() {
+                changed.add(ObjectKey::cluster(namespace.name()));
+            }
+        }
+    };
+    let reconciling = reconcile_all(queue, WORKERS, context.cancel, |key| {
         let namespace = namespaces.get(&key);
         let existing = published.find(&key.name, NAME);
+        let pem = pem.borrow().clone();
         let plan = plan(namespace.as_deref(), existing.as_deref(), &pem);
-        let (client, pem) = (&client, &pem);
-        async move { perform(client, &key.name, plan, pem).await }
-    })
-    .await;
+        let client = &client;
+        async move { perform(client, &key.name, plan, &pem).await }
+    });
+    tokio::join!(reconciling, republishing);
 }
 
 async fn perform(client: &Client, namespace: &str, plan: Plan, pem: &str) -> Result<()> {

@@ -61,7 +61,7 @@ impl Cluster {
         let connector = client::connector(server.router());
         let cancel = CancellationToken::new();
         let mut config = Config::new(connector.clone());
-        config.root_ca_pem = Some(CA.to_owned());
+        config.root_ca = Some(tokio::sync::watch::channel(CA.to_owned()).1);
         config.timings = timings;
         config.signing = signing;
         tokio::spawn(controller_manager::run(config, cancel.clone()));

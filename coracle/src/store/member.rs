@@ -84,6 +84,7 @@ async fn serve(settings: &Settings, persona: Persona) -> anyhow::Result<Ended> {
     };
     let outcome = tokio::select! {
         () = serving => unreachable!("serving has no end of its own"),
+        () = followed(&tls) => unreachable!("files are followed to the end"),
         failure = failure(&store) => Err(failure),
         signal = signals.next() => Ok(signal),
     };
@@ -94,6 +95,12 @@ async fn serve(settings: &Settings, persona: Persona) -> anyhow::Result<Ended> {
         () = running.stop(&store) => outcome,
         signal = signals.next() => bail!("stopped at once by a second {signal}"),
     }
+}
+
+async fn followed(tls: &MemberTls) {
+    tls.follow().await;
+    // There are no lists to follow.
+    std::future::pending::<()>().await;
 }
 
 /// The sockets that are served once there is a leader.

@@ -4,9 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use certs::{Authorities, ClientConfigFiles, PairFiles, ServerFiles, Trust};
+use certs::{
+    ClientConfigFiles, LiveServer, PairFiles, RevocationFile, Revocations, ServerFiles, Trust,
+};
+use futures::future::join_all;
 use store::server::Security as Demand;
-use store::{ClientTls, Embedded, ServerTls};
+use store::{ClientTls, Embedded};
 
 use super::peer_address::PeerAddresses;
 use super::security::{Identity, Security, Side};
@@ -17,9 +20,11 @@ const ALPN: [&str; 2] = ["h2", "http/1.1"];
 
 /// What listeners present and demand, and what calls to other members present.
 pub struct MemberTls {
-    clients: Option<Arc<ServerFiles>>,
-    peers: Option<Arc<ServerFiles>>,
+    clients: Option<LiveServer>,
+    peers: Option<LiveServer>,
     calls: Option<Arc<ClientConfigFiles>>,
+    /// Of lists that are named, to end connections that exist.
+    revocations: Vec<Arc<Revocations>>,
     /// Compares members' addresses with their certificates, unless that is off.
     addresses: Option<Arc<PeerAddresses>>,
 }
@@ -47,10 +52,15 @@ impl MemberTls {
             Identity::Files(files) => Ok(Some(files.clone())),
             Identity::Made => made(urls, name).map(Some),
         };
-        let serve = |side: &Side, pair: Option<PairFiles>, purpose| {
+        let mut revocations = Vec::new();
+        let mut serve = |side: &Side, pair: Option<PairFiles>, purpose| {
             let Some(pair) = pair else { return Ok(None) };
             let (clients, protocol) = (side.clients.clone(), security.protocol.clone());
-            ServerFiles::open(purpose, pair, clients, protocol, &ALPN).map(Some)
+            let lists = clients.as_ref().and_then(|clients| clients.revoked.clone());
+            let files = ServerFiles::open(purpose, pair, clients, protocol, &ALPN)?;
+            let lists = lists.map(RevocationFile::of_etcd).map(Revocations::open).transpose()?;
+            revocations.extend(lists.clone());
+            Ok(Some(LiveServer::new(files, lists)))
         };
         let client_pair = pair(&security.clients, client_urls, "client")?;
         let peer_pair = pair(&security.peers, peer_urls, "peer")?;
@@ -59,6 +69,7 @@ impl MemberTls {
             clients: serve(&security.clients, client_pair, "the client listeners")?,
             peers: serve(&security.peers, peer_pair, "the peer listeners")?,
             calls,
+            revocations,
             addresses: security.verify_peer_addresses.then(Arc::default),
         })
     }
@@ -68,6 +79,11 @@ impl MemberTls {
         if let Some(addresses) = &self.addresses {
             addresses.know(store);
         }
+    }
+
+    /// Notices who is revoked, for as long as it is polled.
+    pub async fn follow(&self) {
+        join_all(self.revocations.iter().map(|lists| lists.follow())).await;
     }
 
     /// For a client or metrics listener at `url`.
@@ -93,13 +109,9 @@ impl MemberTls {
 }
 
 /// A plain URL is served plainly whatever certificates there are, as in etcd.
-fn demand(files: Option<&Arc<ServerFiles>>, url: &Url) -> Demand {
-    match files {
-        Some(files) if url.scheme.is_secure() => {
-            let files = Arc::clone(files);
-            // As in etcd a list of revoked certificates is for those who come anew.
-            Demand::Tls(ServerTls { config: Arc::new(move || files.current()), revoked: None })
-        }
+fn demand(live: Option<&LiveServer>, url: &Url) -> Demand {
+    match live {
+        Some(live) if url.scheme.is_secure() => Demand::Tls(crate::tls::of_store(live.clone())),
         _ => Demand::Plain,
     }
 }
@@ -112,7 +124,7 @@ fn calls(
 ) -> Result<Option<Arc<ClientConfigFiles>>, certs::Error> {
     let side = &security.peers;
     let trust = match (&side.identity, &side.authorities) {
-        (_, Some(path)) => Trust::Authorities(Authorities::All(path.clone())),
+        (_, Some(path)) => Trust::Authorities(path.clone()),
         (Identity::Made, None) => Trust::Anyone,
         (Identity::Files(_), None) => Trust::System,
         (Identity::None, None) => return Ok(None),

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use apiserver::ApiServer;
-use certs::{ClientAuth, ClusterPki};
+use certs::rotation::Ending;
 use client::Connector;
 use ipnet::Ipv4Net;
 use store::Embedded;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::authority::FilesAuthority;
 use super::data_dir::DataDir;
 use super::listeners::EtcdListeners;
+use super::rotation::Found;
+use super::tls::Tls;
 use super::{Options, Urls};
 
 /// The range of Service addresses, kubeadm's default.
@@ -44,6 +47,14 @@ pub async fn open_store(
     Embedded::open(config).await.context("cannot open the store")
 }
 
+/// Where the control plane listens.
+pub struct Sockets {
+    /// Under which others reach this host.
+    pub node_address: IpAddr,
+    pub apiserver: TcpListener,
+    pub etcd: Option<EtcdListeners>,
+}
+
 /// The running control plane.
 pub struct ControlPlane {
     pub connector: Connector,
@@ -58,22 +69,18 @@ pub struct ControlPlane {
 impl ControlPlane {
     pub async fn start(
         options: &Options,
-        node_address: IpAddr,
-        listener: TcpListener,
-        etcd: Option<EtcdListeners>,
+        data_dir: &DataDir,
+        sockets: Sockets,
         store: Arc<Embedded>,
-        pki: &ClusterPki,
+        tls: &Tls,
+        found: Found,
     ) -> anyhow::Result<Self> {
+        let Sockets { node_address, apiserver: listener, etcd } = sockets;
         let port = listener.local_addr()?.port();
         let face: Arc<dyn store::Store> = store.clone();
         let config = apiserver::Config {
-            kubelet_client_tls: Some(
-                certs::client_config(
-                    pki.ca.certificate_pem(),
-                    Some(&pki.apiserver_kubelet_client),
-                )?
-                .into(),
-            ),
+            kubelet_client_tls: Some(tls.of_kubelets.clone()),
+            certificate_ends: Some(certificate_ends(found.endings)),
             ..apiserver::Config::new(face, SERVICE_CIDR, SocketAddr::new(node_address, port))
         };
         let apiserver = Arc::new(ApiServer::new(config).await.context("cannot start the API")?);
@@ -81,9 +88,9 @@ impl ControlPlane {
 
         let components = Group::default();
         let mut controllers = controller_manager::Config::new(connector.clone());
-        controllers.root_ca_pem = Some(pki.ca.roots_pem().to_owned());
+        controllers.root_ca = Some(found.roots);
         controllers.signing = Some(controller_manager::Signing {
-            authority: Arc::new(FilesAuthority::new(pki.directory())),
+            authority: Arc::new(FilesAuthority::new(&data_dir.pki())),
             duration: options.cluster_signing_duration,
         });
         components.spawn(controller_manager::run(controllers, components.token()));
@@ -91,18 +98,12 @@ impl ControlPlane {
         components.spawn(scheduler::run(scheduler, components.token()));
 
         let group = Group::default();
-        let tls = certs::server_config(
-            &pki.apiserver,
-            pki.ca.certificate_pem(),
-            ClientAuth::Optional,
-            &["h2", "http/1.1"],
-        )?;
         group.spawn({
-            let (apiserver, token) = (apiserver.clone(), group.token());
+            let (apiserver, token, tls) = (apiserver.clone(), group.token(), tls.apiserver.clone());
             async move { apiserver.serve(listener, tls, token).await }
         });
         if let Some(etcd) = etcd {
-            serve_etcd(&group, etcd, &store, pki)?;
+            serve_etcd(&group, etcd, &store, tls);
         }
         Ok(Self { connector, node_address, apiserver, store, components, listeners: group })
     }
@@ -124,15 +125,9 @@ impl ControlPlane {
     }
 }
 
-fn serve_etcd(
-    group: &Group,
-    listeners: EtcdListeners,
-    store: &Arc<Embedded>,
-    pki: &ClusterPki,
-) -> anyhow::Result<()> {
-    let ca = pki.etcd_ca.certificate_pem();
-    let tls = |pair| certs::server_config(pair, ca, ClientAuth::Required, &["h2", "http/1.1"]);
-    let (clients, peers) = (tls(&pki.etcd_server)?, tls(&pki.etcd_peer)?);
+fn serve_etcd(group: &Group, listeners: EtcdListeners, store: &Arc<Embedded>, tls: &Tls) {
+    let clients = crate::tls::of_store(tls.etcd_clients.clone());
+    let peers = crate::tls::of_store(tls.etcd_peers.clone());
     group.spawn(store::server::serve_clients(
         store.clone(),
         listeners.client,
@@ -140,7 +135,17 @@ fn serve_etcd(
         group.token(),
     ));
     group.spawn(store::server::serve_peers(store.clone(), listeners.peer, peers, group.token()));
-    Ok(())
+}
+
+/// For the apiserver's metrics.
+fn certificate_ends(endings: watch::Receiver<Vec<Ending>>) -> apiserver::CertificateEnds {
+    Arc::new(move || {
+        let endings = endings.borrow();
+        let ends = endings.iter().map(|ending| {
+            (ending.name.to_owned(), std::time::SystemTime::from(ending.validity.not_after))
+        });
+        ends.collect()
+    })
 }
 
 /// Tasks that stop together.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use certs::cluster::{LeafSpec, Place};
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
@@ -16,8 +17,10 @@ const FORMAT_FILE: &str = "format";
 const FORMAT: &str = "coracle data directory, layout 1\n";
 const LOCK_FILE: &str = "lock";
 /// What may be there before the first start: the lock of one that was killed early, a store that was
-/// restored, images that were imported, and what a file system puts into its root.
-const BEFORE_FIRST_START: [&str; 4] = [LOCK_FILE, "store", "runtime", "lost+found"];
+/// restored, images that were imported, authorities of the user's own, and what a file system puts
+/// into its root.
+const BEFORE_FIRST_START: [&str; 6] =
+    [LOCK_FILE, "store", "runtime", "pki", "admin.kubeconfig", "lost+found"];
 
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
@@ -178,11 +181,17 @@ fn foreign_entry(path: &Path) -> anyhow::Result<Option<String>> {
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !BEFORE_FIRST_START.contains(&name.as_str()) {
+        if !BEFORE_FIRST_START.contains(&name.as_str()) && !is_kubeconfig(&name) {
             return Ok(Some(name));
         }
     }
     Ok(None)
+}
+
+/// What `certs init` and `certs generate-csr` put beside `pki`.
+fn is_kubeconfig(name: &str) -> bool {
+    let kubeconfig = name.strip_suffix(".csr").unwrap_or(name);
+    LeafSpec::named(kubeconfig).is_some_and(|spec| matches!(spec.place, Place::Kubeconfig(_)))
 }
 
 fn claim(path: &Path) -> anyhow::Result<()> {
@@ -248,6 +257,19 @@ mod tests {
     fn images_may_be_imported_before_the_first_start() {
         let directory = tempfile::tempdir().expect("temporary directory");
         fs::create_dir_all(images_path(directory.path())).expect("made");
+        DataDir::open(&options(directory.path())).expect("ours");
+    }
+
+    #[test]
+    fn certificates_may_be_made_before_the_first_start() {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir_all(directory.path().join("pki/etcd")).expect("made");
+        for name in ["admin.conf", "admin.conf.csr", "kubelet.conf"] {
+            fs::write(directory.path().join(name), "").expect("written");
+        }
+        fs::write(directory.path().join("apiserver"), "").expect("written");
+        assert!(refusal(directory.path()).contains("apiserver"));
+        fs::remove_file(directory.path().join("apiserver")).expect("removed");
         DataDir::open(&options(directory.path())).expect("ours");
     }
 

@@ -12,22 +12,29 @@ mod node;
 mod options;
 mod pod_network;
 mod ready;
+mod rotation;
 mod run_file;
 mod signals;
+mod tls;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use api::Identity;
+use certs::HostNames;
 use certs::cluster::Settings;
-use certs::{ClusterPki, HostNames};
+use client::EventRecorder;
 
-use self::control_plane::ControlPlane;
+use self::control_plane::{ControlPlane, Group};
 use self::data_dir::DataDir;
 use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
+use self::rotation::Rotation;
 use self::run_file::RunFile;
+use self::tls::Tls;
 
 pub use self::control_plane::Group;
 pub use self::data_dir::{default_path as default_data_dir, images_path, store_path};
@@ -57,22 +64,27 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
     let mut signals = signals::Signals::install()?;
     let listeners = Listeners::bind(options).await?;
     let node_address = advertised_address(options.bind_address);
-    let host = host_names(options, node_address);
-    let pki = {
-        let directory = data_dir.pki();
-        let settings = Settings { key_algorithm: options.key_algorithm, ..Settings::default() };
-        tokio::task::spawn_blocking(move || ClusterPki::ensure_with(&directory, &host, &settings))
-    };
     let urls = Urls::of(&listeners)?;
+    let place = rotation::Place {
+        pki: data_dir.pki(),
+        host: host_names(options, node_address),
+        settings: settings(options),
+        kubeconfig: data_dir.kubeconfig(),
+        server: urls.apiserver.clone(),
+    };
+    let rotation = tokio::task::spawn_blocking(move || Rotation::start(place));
     let store = control_plane::open_store(options, data_dir, &urls).await?;
-    let pki = pki.await.context("making certificates was interrupted")?;
-    let pki = pki.context("cannot prepare the certificates")?;
+    let rotation = rotation.await.context("making certificates was interrupted")?;
+    let (rotation, found) = rotation.context("cannot prepare the certificates")?;
+    let tls = Arc::new(Tls::open(&data_dir.pki()).context("cannot use the certificates")?);
 
     let Listeners { apiserver, kubelet, etcd } = listeners;
+    let sockets = control_plane::Sockets { node_address, apiserver, etcd };
     let cluster =
-        ControlPlane::start(options, node_address, apiserver, etcd, store.clone(), &pki).await?;
-    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &pki).await?;
-    let kubeconfig = write_kubeconfig(data_dir, &pki, &urls.apiserver)?;
+        ControlPlane::start(options, data_dir, sockets, store.clone(), &tls, found).await?;
+    let nodes = Nodes::start(options, data_dir, &cluster, kubelet, &tls).await?;
+    let upkeep = keep(rotation, &tls, &cluster);
+    let kubeconfig = data_dir.kubeconfig();
     let outcome = tokio::select! {
         ready = ready::wait(&cluster, &nodes) => ready,
         signal = signals.next() => Err(anyhow::anyhow!("stopped by {signal} before it was ready")),
@@ -92,6 +104,7 @@ async fn serve(options: &Options, data_dir: &DataDir, started: Instant) -> anyho
         failure => failure,
     };
     let stop = async {
+        upkeep.stop().await;
         nodes.stop().await;
         cluster.stop().await;
         store.shutdown().await;
@@ -131,14 +144,28 @@ fn host_names(options: &Options, node_address: IpAddr) -> HostNames {
     }
 }
 
-fn write_kubeconfig(
-    data_dir: &DataDir,
-    pki: &ClusterPki,
-    server: &str,
-) -> anyhow::Result<std::path::PathBuf> {
-    let path = data_dir.kubeconfig();
-    pki.ensure_admin_kubeconfig(&path, server)?;
-    Ok(path)
+fn settings(options: &Options) -> Settings {
+    let span = |lifetime: std::time::Duration| {
+        time::Duration::seconds(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX))
+    };
+    Settings {
+        key_algorithm: options.key_algorithm,
+        leaf_lifetime: span(options.cert_lifetime),
+        authority_lifetime: span(options.ca_lifetime),
+        ..Settings::default()
+    }
+}
+
+/// Keeps certificates, and notices who is revoked.
+fn keep(rotation: Rotation, tls: &Arc<Tls>, cluster: &ControlPlane) -> Group {
+    let upkeep = Group::default();
+    let client = (cluster.connector)(Identity::new("system:apiserver", &["system:masters"]));
+    let events = EventRecorder::start(client, "coracle", &node::host_name(), upkeep.token());
+    let (token, tls) = (upkeep.token(), Arc::clone(tls));
+    upkeep.spawn(async move { token.run_until_cancelled(tls.follow()).await });
+    let token = upkeep.token();
+    upkeep.spawn(async move { token.run_until_cancelled(rotation.run(events)).await });
+    upkeep
 }
 
 fn announce(

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use certs::{ClientAuth, ClusterPki};
 use ipnet::Ipv4Net;
 use kubelet_lite::containers::{self, Containers, ContainersConfig};
 use kubelet_lite::layout::Layout;
@@ -19,6 +18,7 @@ use super::Options;
 use super::control_plane::{ControlPlane, Group};
 use super::data_dir::DataDir;
 use super::pod_network::{self, PodNetwork};
+use super::tls::Tls;
 
 /// Addresses of hollow pods. They are never routed, so any private range serves.
 const HOLLOW_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 128, 0, 0), 10);
@@ -58,7 +58,7 @@ impl Nodes {
         data_dir: &DataDir,
         cluster: &ControlPlane,
         listener: TcpListener,
-        pki: &ClusterPki,
+        tls: &Tls,
     ) -> anyhow::Result<Self> {
         let plans = plan(options, data_dir).await?;
         let port = listener.local_addr()?.port();
@@ -86,14 +86,13 @@ impl Nodes {
         }
         let server = Group::default();
         if !plans.is_empty() {
-            let tls = certs::server_config(
-                &pki.kubelet_server,
-                pki.ca.certificate_pem(),
-                ClientAuth::Required,
-                &["h2", "http/1.1"],
-            )?;
             let nodes = kubelet_lite::Nodes::new(handles);
-            server.spawn(KubeletServer::serve(listener, tls, nodes, server.token()));
+            server.spawn(KubeletServer::serve(
+                listener,
+                tls.kubelet.clone(),
+                nodes,
+                server.token(),
+            ));
         }
         let (names, runtimes) = plans.into_iter().map(|plan| (plan.name, plan.runtime)).unzip();
         Ok(Self { names, layouts, kubelets, server, runtimes })

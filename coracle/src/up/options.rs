@@ -9,6 +9,13 @@ use kubelet_lite::RuntimeKind;
 
 use crate::exit::Usage;
 
+/// A third of it has to be enough to notice a new certificate and to take it up.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(9);
+const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Lives of certificates in that of an authority. It rolls over in its last third, and waits for one
+/// life before it signs, and for one until what the former has signed is over.
+const LIVES: u32 = 6;
+
 /// What `coracle up` is told. Its help text stands with the command, in `cli.rs`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -36,14 +43,20 @@ pub struct Options {
     /// Keep the store to this process: do not listen for etcd clients or peers
     #[arg(long)]
     pub no_etcd_listener: bool,
-    /// How long certificates last that are asked for through the API, unless less is asked
-    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
-    pub cluster_signing_duration: Duration,
     /// Kind of new keys: RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384
     ///
     /// As kubeadm's encryptionAlgorithm. Keys that exist stay until their certificates are renewed.
     #[arg(long, value_name = "ALGORITHM", default_value = "ECDSA-P256", value_parser = certs::cluster::key_algorithm)]
     pub key_algorithm: KeyAlgorithm,
+    /// How long the cluster's own certificates last; they are renewed at two thirds of it
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
+    pub cert_lifetime: Duration,
+    /// How long its authorities last; at two thirds of it they make their successors
+    #[arg(long, value_name = "DURATION", default_value = "87600h", value_parser = duration)]
+    pub ca_lifetime: Duration,
+    /// How long certificates last that are asked for through the API, unless less is asked
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = duration)]
+    pub cluster_signing_duration: Duration,
     /// Use a temporary data directory that is removed at exit
     #[arg(long, conflicts_with_all = ["data_dir", "memory"])]
     pub ephemeral: bool,
@@ -64,6 +77,7 @@ impl Options {
         if self.nodes > 1 && self.runtime == RuntimeKind::None {
             return Err(Usage("--runtime none starts no node, so leave out --nodes".to_owned()));
         }
+        self.check_lifetimes()?;
         let ports = [
             ("--secure-port", self.secure_port),
             ("--client-port", self.client_port),
@@ -74,6 +88,30 @@ impl Options {
                 if *port != 0 && port == taken {
                     return Err(Usage(format!("{name} and {other} are both {port}")));
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Options {
+    fn check_lifetimes(&self) -> Result<(), Usage> {
+        let bounds = [
+            ("--cert-lifetime", self.cert_lifetime, SHORTEST_LIFETIME, LONGEST_LIFETIME),
+            ("--ca-lifetime", self.ca_lifetime, self.cert_lifetime * LIVES, LONGEST_LIFETIME),
+        ];
+        for (name, lifetime, shortest, longest) in bounds {
+            if lifetime > longest {
+                return Err(Usage(format!("{name} is longer than a hundred years")));
+            }
+            if lifetime < shortest {
+                let least = shortest.as_secs();
+                let reason = if name == "--ca-lifetime" {
+                    "six times --cert-lifetime, or it could not roll over in time"
+                } else {
+                    "or nobody could take it up before it ends"
+                };
+                return Err(Usage(format!("{name} has to be at least {least}s, {reason}")));
             }
         }
         Ok(())
@@ -112,6 +150,7 @@ mod tests {
     #[test]
     fn contradictions_name_their_flags() {
         assert_eq!(refusal(&[]), None);
+        assert_eq!(refusal(&["--cert-lifetime", "9s", "--ca-lifetime", "54s"]), None);
         assert_eq!(refusal(&["--nodes", "3", "--runtime", "hollow"]), None);
         assert_eq!(refusal(&["--secure-port", "0", "--client-port", "0"]), None);
         for (arguments, flag) in [
@@ -123,6 +162,9 @@ mod tests {
             (&["--ephemeral", "--data-dir", "/tmp/x"], "--data-dir"),
             (&["--cluster-signing-duration", "soon"], "--cluster-signing-duration"),
             (&["--ephemeral", "--memory"], "--memory"),
+            (&["--cert-lifetime", "2s"], "--cert-lifetime"),
+            (&["--cert-lifetime", "9s", "--ca-lifetime", "53s"], "--ca-lifetime"),
+            (&["--ca-lifetime", "1000000h"], "--ca-lifetime"),
         ] {
             let message = refusal(arguments).unwrap_or_default();
             assert!(message.contains(flag), "{arguments:?}: {message:?}");

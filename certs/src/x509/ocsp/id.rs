@@ -88,17 +88,16 @@ impl CertificateId {
             let (serial, positive) = reader.next().read_bigint_bytes()?;
             let algorithm = ObjectIdentifier::of(algorithm.components());
             let hash = ALL.into_iter().find(|hash| Some(hash.identifier()) == algorithm);
-            if !positive {
-                return Ok(Err(OcspError::Malformed("a negative serial number".to_owned())));
-            }
+            let serial = match Serial::read(&serial) {
+                Ok(serial) if positive => serial,
+                Ok(_) => {
+                    return Ok(Err(OcspError::Malformed("a negative serial number".to_owned())));
+                }
+                Err(error) => return Ok(Err(OcspError::Malformed(error.to_string()))),
+            };
             Ok(match hash {
                 None => Err(OcspError::UnknownHash(format!("{algorithm:?}"))),
-                Some(hash) => Ok(Self {
-                    hash,
-                    issuer_name_hash,
-                    issuer_key_hash,
-                    serial: Serial::from_bytes(&serial),
-                }),
+                Some(hash) => Ok(Self { hash, issuer_name_hash, issuer_key_hash, serial }),
             })
         })
     }

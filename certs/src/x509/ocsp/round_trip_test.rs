@@ -65,3 +65,38 @@ fn answers_tell_of_whom_and_until_when() {
     assert_eq!(refusal, [0x30, 0x03, 0x0a, 0x01, 0x06]);
     assert_eq!(OcspResponse::from_der(&refusal), Err(OcspError::NoAnswer));
 }
+
+#[test]
+fn damaged_messages_are_refused_or_read_but_never_more() {
+    let at = OffsetDateTime::from_unix_timestamp(10).expect("a time");
+    let (id, issuer) = id("77", Hash::Sha256);
+    let request = OcspRequest { ids: vec![id.clone()], nonce: Some(vec![1; 16]) }.to_der();
+    let key = PrivateKey::from_pem(&issuer.key().to_pem().expect("written")).expect("read");
+    let certificate = issuer.certificate();
+    let responder = Responder::new(certificate.clone(), certificate.clone(), key);
+    let status = CertificateStatus::Good;
+    let answer = Answer { id, status, this_update: at, next_update: at };
+    let response = responder.expect("the issuer").sign(&[answer], None, at).expect("signed");
+    for whole in [request, response] {
+        for position in 0..whole.len() {
+            for value in [0, 1, 0x1f, 0x30, 0x7f, 0x80, 0x84, 0xa0, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[position] = value;
+                let _ = OcspRequest::from_der(&damaged);
+                let _ = OcspResponse::from_der(&damaged);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_serial_number_has_a_bound() {
+    let issuer = test_issuer(KeyAlgorithm::EcdsaP256);
+    let asked = |octets| {
+        let serial = Serial::from_bytes(&vec![1; octets]);
+        let id = CertificateId::new(Hash::Sha1, issuer.certificate(), serial);
+        OcspRequest::from_der(&OcspRequest { ids: vec![id], nonce: None }.to_der())
+    };
+    assert!(asked(64).is_ok());
+    assert!(matches!(asked(65), Err(OcspError::Malformed(_))));
+}

@@ -8,12 +8,11 @@ use time::OffsetDateTime;
 use super::human::{date, residual, timestamp};
 use super::place::{CERT_DIR, DATA_DIR, KUBECONFIG_DIR, existing};
 use super::table::aligned;
-use super::{refuse_arguments, refuse_foreign_flags};
+use super::{refuse_arguments, refuse_foreign_flags, tell};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Flag, Order};
 use crate::log;
-use crate::output::print_line;
 
 const OUTPUT: Flag = Flag::text("output", "text, json or yaml").with_default("text");
 const O: Flag = Flag::text("o", "the same as -output");
@@ -47,7 +46,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     };
     let now = OffsetDateTime::now_utc();
     let all = expirations(&existing(call)?, now);
-    print_line(print(&all, now).trim_end())?;
+    tell(print(&all, now).trim_end());
     let faults = all.faults().count();
     for fault in all.faults() {
         log::warning!("{} {}", fault.name, fault.condition);

@@ -4,10 +4,11 @@ use certs::cluster::{Settings, write_all_requests};
 
 use super::names::{ADVERTISE_ADDRESS, NODE_NAME, SERVICE_CIDR, host_names, server_of};
 use super::place::{CERT_DIR, DATA_DIR, KUBECONFIG_DIR, layout};
-use super::{FORCE, KEY_ALGORITHM, SERVER, key_algorithm, refuse_arguments, refuse_foreign_flags};
+use super::{
+    FORCE, KEY_ALGORITHM, SERVER, key_algorithm, refuse_arguments, refuse_foreign_flags, tell,
+};
 use crate::command::{Call, Command, Group};
 use crate::flag::Order;
-use crate::output::print_line;
 
 pub(super) const COMMAND: Command = Command {
     name: "generate-csr",
@@ -48,7 +49,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     };
     let force = call.flags.is_on(FORCE);
     for path in write_all_requests(&layout(call)?, &host, &server, &settings, force)? {
-        print_line(&path.display().to_string())?;
+        tell(&path.display().to_string());
     }
     Ok(())
 }

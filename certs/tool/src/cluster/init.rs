@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use anyhow::Context;
-use certs::cluster::{ClusterPki, LEAVES, Place, Settings};
+use certs::cluster::{LEAVES, Place, Settings};
+use certs::rotation::round;
+use time::OffsetDateTime;
 
 use super::names::{ADVERTISE_ADDRESS, NODE_NAME, SERVICE_CIDR, host_names, server_of};
 use super::place::{CERT_DIR, DATA_DIR, KUBECONFIG_DIR, layout};
 use super::{
-    KEY_ALGORITHM, SERVER, key_algorithm, lifetime, refuse_arguments, refuse_foreign_flags,
+    KEY_ALGORITHM, SERVER, key_algorithm, lifetime, refuse_arguments, refuse_foreign_flags, tell,
 };
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Flag, Kind, Order};
-use crate::output::print_line;
 
 const VALIDITY_PERIOD: Flag = Flag::text("validity-period", "how long certificates are valid")
     .of_kind(Kind::Duration)
@@ -67,16 +68,17 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
             .unwrap_or(defaults.authority_lifetime),
         ..defaults
     };
-    let pki = ClusterPki::ensure_with(&layout.pki, &host, &settings)
-        .context("the PKI is not complete")?;
-    print_line(&format!("the PKI is complete: {}", layout.pki.display()))?;
+    // As a start does it: a running cluster is not in the way.
+    let round = round(&layout.pki, &host, &settings, OffsetDateTime::now_utc());
+    let pki = round.context("the PKI is not complete")?.pki;
+    tell(&format!("the PKI is complete: {}", layout.pki.display()));
     let Some(directory) = kubeconfigs else { return Ok(()) };
     let server = call.flags.text(SERVER).map_or_else(|| server_of(&host), str::to_owned);
     for spec in &LEAVES {
         if let Place::Kubeconfig(name) = spec.place {
             let path = directory.join(name);
             pki.ensure_kubeconfig(spec, &path, &server)?;
-            print_line(&path.display().to_string())?;
+            tell(&path.display().to_string());
         }
     }
     Ok(())

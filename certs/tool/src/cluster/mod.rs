@@ -12,16 +12,22 @@ mod kubeconfig;
 mod names;
 mod place;
 mod renew;
+mod revoke;
+mod rotate_ca;
 mod table;
+
+use std::io::Write;
 
 use crate::command::{Call, Command};
 use crate::failure::Usage;
 use crate::flag::{Flag, catalog};
 
-pub(crate) const COMMANDS: [&Command; 6] = [
+pub(crate) const COMMANDS: [&Command; 8] = [
     &init::COMMAND,
     &check_expiration::COMMAND,
     &renew::COMMAND,
+    &rotate_ca::COMMAND,
+    &revoke::COMMAND,
     &generate_csr::COMMAND,
     &certificate_key::COMMAND,
     &kubeconfig::COMMAND,
@@ -53,6 +59,12 @@ fn refuse_arguments(call: &Call<'_>) -> anyhow::Result<()> {
             Err(Usage::error(format!("{} takes no argument {argument:?}", call.command.name)))
         }
     }
+}
+
+/// Tells what was done, or what there is. That nobody listens any more (`| head`) must not leave the
+/// rest undone.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn key_algorithm(call: &Call<'_>) -> anyhow::Result<Option<certs::x509::KeyAlgorithm>> {

@@ -7,11 +7,10 @@ use certs::cluster::{LEAVES, Layout, LeafSpec, Renewal, RenewalOptions, write_re
 
 use super::human::date;
 use super::place::{CERT_DIR, DATA_DIR, KUBECONFIG_DIR, existing};
-use super::{FORCE, KEY_ALGORITHM, key_algorithm, lifetime, refuse_foreign_flags};
+use super::{FORCE, KEY_ALGORITHM, key_algorithm, lifetime, refuse_foreign_flags, tell};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Flag, Kind, Order};
-use crate::output::print_line;
 
 const CSR_ONLY: Flag = Flag::switch("csr-only", "write keys and requests, and renew nothing");
 const CSR_DIR: Flag = Flag::text("csr-dir", "where --csr-only writes NAME.key and NAME.csr");
@@ -110,13 +109,13 @@ fn renew(
             Renewal::Renewed(validity) => {
                 renewed += 1;
                 let until = date(validity.not_after);
-                print_line(&format!("{} renewed, valid until {until}", spec.name))?;
+                tell(&format!("{} renewed, valid until {until}", spec.name));
             }
             Renewal::Missing if asked.is_some() => {
                 bail!("{} is not there: {}", spec.name, layout.of(spec).display())
             }
             Renewal::Missing if spec.is_optional() => {}
-            Renewal::Missing => print_line(&format!("!MISSING! {}", spec.name))?,
+            Renewal::Missing => tell(&format!("!MISSING! {}", spec.name)),
             Renewal::External => external.push(spec.name),
         }
     }
@@ -144,7 +143,7 @@ fn request(
     for spec in specs(asked) {
         if let Some(path) = write_renewal_request(layout, spec, options, directory, force)? {
             written += 1;
-            print_line(&path.display().to_string())?;
+            tell(&path.display().to_string());
         }
     }
     if written == 0 {

@@ -43,7 +43,9 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
     }
     let name = match call.arguments.as_slice() {
         [] => "cert",
+        // Many a script ends with a dash, for standard input, which it is anyway.
         [name] => name,
+        [name, dash] if dash == "-" => name,
         _ => return Err(Usage::error("one name for the files is expected, after the flags")),
     };
     let file = call.flags.text(FILE).unwrap_or("-");

@@ -1,12 +1,22 @@
 //! The commands. Each file holds one, with its help; this table holds them all.
 
+pub(crate) mod bundle;
+mod certinfo;
+mod gencert;
+mod gencsr;
+mod genkey;
+mod info;
 mod json_files;
 mod print_defaults;
+mod selfsign;
+mod sign;
+mod signer;
+mod spec;
 mod version;
 
 use crate::cluster;
 use crate::command::Command;
-use crate::{ocsp, revocation, serve};
+use crate::{ocsp, revocation, scan, serve};
 
 /// CFSSL's, then those for a cluster.
 pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
@@ -15,9 +25,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
 
 /// In the order in which the help tells them.
 pub(crate) const ALL: &[Command] = &[
-    json_files::COMMAND,
     print_defaults::COMMAND,
+    gencert::COMMAND,
+    genkey::COMMAND,
+    gencsr::COMMAND,
+    json_files::COMMAND,
+    sign::COMMAND,
+    selfsign::COMMAND,
+    bundle::COMMAND,
+    certinfo::COMMAND,
+    info::COMMAND,
     version::COMMAND,
+    scan::COMMAND,
     revocation::revoke::COMMAND,
     revocation::crl::COMMAND,
     revocation::gencrl::COMMAND,
@@ -30,12 +49,4 @@ pub(crate) const ALL: &[Command] = &[
 
 pub(crate) fn named(name: &str) -> Option<&'static Command> {
     all().find(|command| command.name == name)
-}
-
-/// Why a command of CFSSL is not here.
-pub(crate) fn unsupported(name: &str) -> Option<&'static str> {
-    match name {
-        "scan" => Some("scanning the TLS of other hosts is not part of this tool"),
-        _ => None,
-    }
 }

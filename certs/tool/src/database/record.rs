@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certs::x509::Reason;
+use certs::x509::{Certificate, Reason};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 use super::Key;
+use crate::describe::CertificateInfo;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +46,29 @@ pub struct CertificateRecord {
 }
 
 impl CertificateRecord {
+    /// Of a certificate that was signed just now.
+    pub fn issued(
+        certificate: &Certificate,
+        label: &str,
+        metadata: serde_json::Value,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            key: Key::of(certificate),
+            ca_label: label.to_owned(),
+            status: Status::Good,
+            reason: Reason::Unspecified,
+            expiry: certificate.not_after(),
+            revoked_at: None,
+            pem: certificate.to_pem(),
+            issued_at: Some(now),
+            not_before: Some(certificate.not_before()),
+            metadata,
+            sans: CertificateInfo::of(certificate).sans,
+            common_name: certificate.subject().common_name().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// What a revocation makes of it.
     pub fn revoke(&mut self, reason: Reason, at: OffsetDateTime) {
         self.status = Status::Revoked;

@@ -138,3 +138,57 @@ async fn the_store_conforms() {
     server.await.expect("the server ends in order");
     store.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_spoken_to_with_certificates() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let authority = certs::Authority::generate("test").expect("an authority is made");
+    let server = certs::Leaf {
+        common_name: "server".into(),
+        organization: None,
+        usage: certs::Usage::Both,
+        dns_names: vec!["localhost".into()],
+        ip_addresses: vec!["127.0.0.1".parse().expect("an address")],
+    };
+    let server = authority.issue(&server).expect("issued");
+    let client = authority.issue(&certs::Leaf::client("client", None)).expect("issued");
+    for (name, text) in [
+        ("ca.pem", authority.certificate_pem()),
+        ("client.pem", &client.certificate),
+        ("client-key.pem", &client.key),
+    ] {
+        std::fs::write(path(name), text).expect("written");
+    }
+    let store = store::Embedded::open(store::Config::default()).await.expect("a store opens");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("a bound listener has an address");
+    let stop = tokio_util::sync::CancellationToken::new();
+    let required = certs::ClientAuth::Required;
+    let tls = certs::server_config(&server, authority.certificate_pem(), required, &["h2"])
+        .expect("the certificates are usable");
+    let serving = store::server::serve_clients(store.clone(), listener, tls, stop.clone());
+    let served = tokio::spawn(serving);
+    let text = serde_json::json!({
+        "driver": "etcd",
+        "endpoints": [format!("https://{address}")],
+        "ca": path("ca.pem"),
+        "cert": path("client.pem"),
+        "key": path("client-key.pem"),
+    });
+    std::fs::write(path("db.json"), text.to_string()).expect("written");
+    let database = open(&path("db.json")).await.expect("connected");
+    conforms(&*database).await;
+    drop(database);
+
+    let mut nameless = text.clone();
+    for field in ["cert", "key"] {
+        nameless.as_object_mut().expect("an object").remove(field);
+    }
+    std::fs::write(path("db.json"), nameless.to_string()).expect("written");
+    let refused = open(&path("db.json")).await.err().expect("no certificate was shown").to_string();
+    assert!(refused.contains(&address.to_string()), "{refused}");
+    stop.cancel();
+    served.await.expect("the server ends in order");
+    store.shutdown().await;
+}

@@ -23,7 +23,7 @@ pub(super) fn locate(text: &str, path: &[Step]) -> (usize, usize) {
         }
         found = scanner.position;
     }
-    let before = &text.as_bytes()[..found];
+    let before = &text.as_bytes()[..found.min(text.len())];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
@@ -134,7 +134,7 @@ impl Scanner<'_> {
         while !matches!(self.peek(), b'"' | 0) {
             self.position += if self.peek() == b'\\' { 2 } else { 1 };
         }
-        self.position += 1;
+        self.position = (self.position + 1).min(self.bytes.len());
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
             (&[key("a")], (2, 8)),
             (&[key("a"), Step::Index(0)], (2, 9)),
             (&[key("a"), Step::Index(1), key("b}")], (2, 19)),
-            (&[key("a"), Step::Index(1), key("c")], (2, 34)),
+            (&[key("a"), Step::Index(1), key("c")], (2, 33)),
             (&[key("d")], (3, 9)),
             (&[key("a"), Step::Index(1), key("missing")], (2, 12)),
         ];

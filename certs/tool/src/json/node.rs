@@ -80,6 +80,11 @@ impl<'a> Node<'a> {
         path
     }
 
+    /// The value as it is, for what is handed on unread.
+    pub fn value(&self) -> &'a Value {
+        self.value
+    }
+
     fn expected(&self, expected: &str) -> Error {
         let found = match self.value {
             Value::Null => "null".to_owned(),

@@ -26,14 +26,16 @@ pub(crate) const COMMAND: Command = Command {
         "-db-config FILE [-address ADDRESS] [-port PORT] [-path PATH]",
         "-db-config FILE -ca CERT -responder CERT -responder-key KEY [-interval DURATION]",
     ],
-    help: "Serves what `ocspdump` printed, or what `ocsprefresh` keeps in the database: who is not \
-           in there is answered \"unauthorized\".\n\
-           With a responder's key each answer is signed when it is asked for, repeats the nonce, \
-           and tells of a\nrevocation at once; a serial number that was never issued is \
-           \"unknown\".\n\
-           GET and POST, plain HTTP: answers are signed. Ends in order at SIGTERM and SIGINT.\n\n\
-           Example:\n  {name} ocspserve -db-config db.json -ca ca.pem -responder ocsp.pem \\\n\
-           \x20     -responder-key ocsp-key.pem -port 8889",
+    help: "\
+Serves what `ocspdump` printed, or what `ocsprefresh` keeps in the database: who is not in there is
+answered \"unauthorized\".
+With a responder's key each answer is signed when it is asked for, repeats the nonce, and tells of a
+revocation at once; a serial number that was never issued is \"unknown\".
+GET and POST, plain HTTP: answers are signed. Ends in order at SIGTERM and SIGINT.
+
+Example:
+  {name} ocspserve -db-config db.json -ca ca.pem -responder ocsp.pem \\
+      -responder-key ocsp-key.pem -port 8889",
     flags: &[
         catalog::ADDRESS,
         catalog::PORT,
@@ -58,7 +60,7 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
         if !path.starts_with('/') {
             return Err(Usage::error(format!("-path {path}: it begins with a slash")));
         }
-        let listener = listener::bind(&call.flags).await?;
+        let listener = listener::bind(&call.flags, "on ").await?;
         let stop = CancellationToken::new();
         let serving = listener::serve(listener, None, router(source, path), stop.clone());
         listener::until_signalled(serving, stop).await.context("cannot wait for signals")
@@ -83,5 +85,5 @@ async fn source(call: &Call<'_>) -> anyhow::Result<Source> {
     }
     let responder = ResponderFiles::from_flags(flags).map_err(Usage::error)?.read()?;
     let interval = flags.duration(INTERVAL).expect("the flag has a default");
-    Ok(Source::Live(Live { database: call.database().await?, responder, interval }))
+    Ok(Source::Live(Box::new(Live { database: call.database().await?, responder, interval })))
 }

@@ -18,8 +18,10 @@ pub(crate) const COMMAND: Command = Command {
     name: "ocspsign",
     group: Group::Revoke,
     summary: "Sign an OCSP answer about a certificate",
-    usage: &["-ca CERT -responder CERT -responder-key KEY -cert CERT [-status STATUS] \
-         [-reason REASON] [-revoked-at DAY]"],
+    usage: &[
+        "-ca CERT -responder CERT -responder-key KEY -cert CERT [-interval DURATION]",
+        "... -status revoked [-reason REASON] [-revoked-at DAY]",
+    ],
     help: "The responder is the authority itself, or has a certificate by it with the usage \
            \"ocsp signing\".\nThe answer is printed as JSON: DER in base64 under ocspResponse.\n\n\
            Example:\n  {name} ocspsign -ca ca.pem -responder ca.pem -responder-key ca-key.pem \\\n\

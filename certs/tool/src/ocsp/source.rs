@@ -28,7 +28,7 @@ pub enum Source {
     /// Those that `ocsprefresh` put into the database.
     Kept(Arc<dyn Database>),
     /// Signed anew for each request, with its nonce, from the certificates in the database.
-    Live(Live),
+    Live(Box<Live>),
 }
 
 pub struct Live {

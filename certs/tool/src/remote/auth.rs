@@ -1,6 +1,7 @@
 //! Authenticated requests: HMAC-SHA-256 of a request, under a key that client and server share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A key of a signing config's `auth_keys`, of the type `standard`.
 #[derive(Clone)]
-pub struct AuthKey(hmac::Key);
+pub struct AuthKey(Arc<hmac::Key>);
 
 impl std::fmt::Debug for AuthKey {
     /// The key is never printed.
@@ -53,7 +54,7 @@ impl AuthKey {
         if bytes.is_empty() {
             return Err(AuthKeyError::Empty);
         }
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+        Ok(Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes))))
     }
 
     pub fn token(&self, request: &[u8]) -> Vec<u8> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{Address, AddressError, AuthKey, AuthenticatedRequest, http};
+use crate::flag::{Flags, catalog};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
@@ -53,6 +54,17 @@ pub struct RemoteFiles {
     pub certificate: Option<PathBuf>,
     /// `-mutual-tls-client-key`
     pub key: Option<PathBuf>,
+}
+
+impl RemoteFiles {
+    pub(crate) fn from_flags(flags: &Flags) -> Self {
+        let path = |flag| flags.text(flag).map(PathBuf::from);
+        Self {
+            authorities: path(catalog::TLS_REMOTE_CA),
+            certificate: path(catalog::MUTUAL_TLS_CLIENT_CERT),
+            key: path(catalog::MUTUAL_TLS_CLIENT_KEY),
+        }
+    }
 }
 
 impl Remote {

@@ -73,15 +73,11 @@ async fn exchange(
     // The connection is driven here, and ends with this function.
     tokio::pin!(connection);
     tokio::pin!(answering);
-    loop {
-        tokio::select! {
-            answer = &mut answering => return answer,
-            ended = &mut connection => {
-                if let Err(error) = ended {
-                    return Err(error.to_string());
-                }
-                return answering.await;
-            }
-        }
+    tokio::select! {
+        answer = &mut answering => answer,
+        ended = &mut connection => match ended {
+            Ok(()) => answering.await,
+            Err(error) => Err(error.to_string()),
+        },
     }
 }

@@ -6,5 +6,5 @@ mod client;
 mod http;
 
 pub use address::{Address, AddressError};
-pub use auth::{AuthKey, AuthKeyError, AuthenticatedRequest};
+pub use auth::{AuthKey, AuthenticatedRequest};
 pub use client::{Info, Remote, RemoteError, RemoteFiles};

@@ -91,11 +91,24 @@ fn respond(status: StatusCode, body: &Value) -> Response {
 pub mod code {
     pub const CERTIFICATE_PARSE: i64 = 1003;
     pub const CERTIFICATE_VERIFY: i64 = 1200;
+    pub const CERTIFICATE_NO_AUTHORITY: i64 = 1210;
+    pub const CERTIFICATE_EXPIRED: i64 = 1211;
+    pub const SERIAL_MISSING: i64 = 1400;
     pub const PRIVATE_KEY_PARSE: i64 = 2003;
+    pub const GENERATION: i64 = 2400;
+    pub const KEY_UNAVAILABLE: i64 = 2500;
+    pub const NO_USAGES: i64 = 5100;
+    pub const INVALID_POLICY: i64 = 5200;
     pub const INVALID_REQUEST: i64 = 5300;
+    pub const UNKNOWN_PROFILE: i64 = 5400;
+    pub const UNMATCHED_WHITELIST: i64 = 5500;
+    pub const DIAL: i64 = 6000;
+    pub const REMOTE_ANSWER: i64 = 7200;
+    pub const REMOTE_UNREACHABLE: i64 = 7400;
     pub const REMOTE_REFUSED: i64 = 7500;
     pub const OCSP_ISSUER_MISMATCH: i64 = 8100;
     pub const OCSP_INVALID_STATUS: i64 = 8200;
+    pub const REQUEST_PARSE: i64 = 9003;
     pub const DATABASE: i64 = 11000;
     pub const DATABASE_INSERT: i64 = 11100;
     pub const DATABASE_NOT_FOUND: i64 = 11200;

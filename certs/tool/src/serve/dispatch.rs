@@ -18,6 +18,7 @@ use super::answer::{Failure, Success};
 use super::app::App;
 use super::endpoints::{self, Endpoint};
 use super::listener::ClientName;
+use crate::json::Document;
 use crate::log;
 
 pub(super) const PREFIX: &str = "/api/v1/cfssl/";
@@ -36,6 +37,13 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// The body as Go reads JSON.
+    pub fn document(&self) -> Result<Document, Failure> {
+        let text = String::from_utf8(self.body.to_vec())
+            .map_err(|_| Failure::bad_request("the request is not text"))?;
+        Ok(Document::parse("request", text)?)
+    }
+
     /// The body as JSON; `what` begins the refusal of one that is not.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)

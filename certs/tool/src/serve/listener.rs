@@ -157,16 +157,18 @@ async fn until_signal() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Listens where `-address` and `-port` say, and says where that is.
-pub async fn bind(flags: &Flags) -> anyhow::Result<TcpListener> {
+/// Listens where `-address` and `-port` say, and says where that is after `prefix`.
+pub async fn bind(flags: &Flags, prefix: &str) -> anyhow::Result<TcpListener> {
     let host = flags.text(catalog::ADDRESS).unwrap_or("127.0.0.1");
     let port = flags.number(catalog::PORT).unwrap_or_default();
     let port = u16::try_from(port)
         .map_err(|_| Usage::error(format!("-port {port}: a port is 0 to 65535")))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    TcpListener::bind((host, port))
+    let listener = TcpListener::bind((host, port))
         .await
-        .with_context(|| format!("cannot listen on -address {host}, -port {port}"))
+        .with_context(|| format!("cannot listen on -address {host}, -port {port}"))?;
+    log::info!("Now listening {prefix}{}", listener.local_addr().context("cannot listen")?);
+    Ok(listener)
 }
 
 /// Runs `serving` and, at the first SIGTERM or SIGINT, has it end in order.

@@ -10,10 +10,14 @@
 //! says under which name and method it is served, and what it needs to be.
 
 mod answer;
+#[cfg(test)]
+mod api_test;
 mod app;
 mod command;
 mod dispatch;
 mod endpoints;
+mod failures;
+mod library_log;
 pub(crate) mod listener;
 mod tls;
 

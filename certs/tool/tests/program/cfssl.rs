@@ -9,5 +9,5 @@ fn main() -> ExitCode {
     let called = words.next().unwrap_or_default();
     let name = Path::new(&called).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let program = certs_tool::Program::called(&name).unwrap_or(certs_tool::Program::Cfssl);
-    certs_tool::run(program, words.collect(), &certs_tool::Host { default_data_dir: None })
+    certs_tool::run(program, words.collect(), &certs_tool::Host::default())
 }

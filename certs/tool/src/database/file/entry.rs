@@ -6,7 +6,6 @@ use crate::database::{CertificateRecord, ResponseRecord};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "most are of the large kind")]
 pub enum Entry {
     Certificate(CertificateRecord),
     Response(ResponseRecord),

@@ -247,7 +247,7 @@ mod tests {
                 expiry: OffsetDateTime::UNIX_EPOCH,
             })
         };
-        for number in 0..1200 {
+        for number in 0..1200u32 {
             let log = if number % 2 == 0 { &mut one } else { &mut other };
             log.locked(|log| {
                 if number > 0 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Answering, database, failed};
+use super::{Answering, database};
 use crate::database::{CertificateRecord, Key, Status};
 use crate::ocsp::hex;
 use crate::serve::answer::{Failure, Success};
@@ -45,7 +45,7 @@ pub(super) fn certadd(app: &App, call: Call) -> Answering<'_> {
     Box::pin(async move {
         let request: Request = call.json("Unable to parse certificate addition request")?;
         let record = record(request)?;
-        database(app)?.insert(record).await.map_err(failed)?;
+        database(app)?.insert(record).await?;
         Ok(Success::new(json!({})))
     })
 }

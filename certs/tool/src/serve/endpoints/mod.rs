@@ -1,19 +1,25 @@
 //! The endpoints: each a name, a method, what it needs, and a function.
 
+mod bundle;
 mod certadd;
+mod generation;
 mod health;
+mod inspection;
 mod revocation;
+mod scan;
+mod signing;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use certs::x509::Certificate;
 use http::Method;
 
 use super::answer::{Failure, Success, code};
 use super::app::App;
 use super::dispatch::Call;
-use crate::database::{Database, DatabaseError};
+use crate::database::Database;
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Success, Failure>> + Send + 'a>>;
 
@@ -27,6 +33,54 @@ pub(super) struct Endpoint {
 }
 
 pub(super) const ALL: &[Endpoint] = &[
+    Endpoint {
+        name: "info",
+        method: Method::POST,
+        needs: |app| app.signer.check(),
+        handle: signing::info,
+    },
+    Endpoint {
+        name: "sign",
+        method: Method::POST,
+        needs: signing::needs_open_profile,
+        handle: signing::sign,
+    },
+    Endpoint {
+        name: "authsign",
+        method: Method::POST,
+        needs: signing::needs_authenticated_profile,
+        handle: signing::authsign,
+    },
+    Endpoint {
+        name: "newcert",
+        method: Method::POST,
+        needs: signing::needs_open_profile,
+        handle: generation::newcert,
+    },
+    Endpoint {
+        name: "newkey",
+        method: Method::POST,
+        needs: |_| Ok(()),
+        handle: generation::newkey,
+    },
+    Endpoint {
+        name: "init_ca",
+        method: Method::POST,
+        needs: |_| Ok(()),
+        handle: generation::init_ca,
+    },
+    Endpoint {
+        name: "bundle",
+        method: Method::POST,
+        needs: bundle::needs_roots,
+        handle: bundle::bundle,
+    },
+    Endpoint {
+        name: "certinfo",
+        method: Method::POST,
+        needs: |_| Ok(()),
+        handle: inspection::certinfo,
+    },
     Endpoint {
         name: "revoke",
         method: Method::POST,
@@ -57,6 +111,8 @@ pub(super) const ALL: &[Endpoint] = &[
         needs: needs_database,
         handle: certadd::certadd,
     },
+    Endpoint { name: "scan", method: Method::GET, needs: |_| Ok(()), handle: scan::scan },
+    Endpoint { name: "scaninfo", method: Method::GET, needs: |_| Ok(()), handle: scan::scaninfo },
     Endpoint { name: "health", method: Method::GET, needs: |_| Ok(()), handle: health::health },
 ];
 
@@ -68,7 +124,7 @@ fn needs_database(app: &App) -> Result<(), String> {
 }
 
 fn needs_key(app: &App) -> Result<(), String> {
-    match app.issuer {
+    match app.signer.issuer {
         Some(_) => Ok(()),
         None => Err("signer not initialized (-ca and -ca-key)".to_owned()),
     }
@@ -85,18 +141,10 @@ fn database(app: &App) -> Result<&Arc<dyn Database>, Failure> {
     app.database.as_ref().ok_or_else(|| Failure::internal("no database is configured"))
 }
 
-fn failed(error: DatabaseError) -> Failure {
-    match error {
-        DatabaseError::NotFound(_) => Failure::numbered(code::DATABASE_NOT_FOUND, error),
-        DatabaseError::Exists(_) => Failure::numbered(code::DATABASE_INSERT, error),
-        DatabaseError::ReadConfig { .. }
-        | DatabaseError::Config { .. }
-        | DatabaseError::File { .. }
-        | DatabaseError::Damaged { .. }
-        | DatabaseError::Unsettled { .. }
-        | DatabaseError::Store { .. }
-        | DatabaseError::Record { .. }
-        | DatabaseError::Contended { .. }
-        | DatabaseError::BrokenOff => Failure::numbered(code::DATABASE, error),
-    }
+/// What the listener of `domain` shows, looked at where waiting for it holds up nobody.
+async fn presented(domain: &str, ip: Option<&str>) -> Result<Vec<Certificate>, Failure> {
+    let endpoint = crate::bundle::Endpoint::parse(domain, ip);
+    let looking = tokio::task::spawn_blocking(move || crate::bundle::presented_by(&endpoint));
+    let shown = looking.await.map_err(|_| Failure::internal("the request broke off"))?;
+    shown.map_err(|error| Failure::numbered(code::DIAL, format_args!("{error:#}")))
 }

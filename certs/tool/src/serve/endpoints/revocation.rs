@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Answering, database, failed};
+use super::{Answering, database};
 use crate::database::Key;
 use crate::flag::parse_duration;
 use crate::ocsp::sign::{day, sign as sign_answer};
@@ -40,7 +40,7 @@ pub(super) fn revoke(app: &App, call: Call) -> Answering<'_> {
         let key = Key::parse(&request.serial, &request.authority_key_id)
             .map_err(|error| Failure::bad_request(format_args!("serial: {error}")))?;
         let now = OffsetDateTime::now_utc();
-        database(app)?.revoke(&key, reason, now).await.map_err(failed)?;
+        database(app)?.revoke(&key, reason, now).await?;
         Ok(Success::new(json!({})))
     })
 }
