@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, header};
 use time::OffsetDateTime;
 
 use super::source::Source;
+use crate::serve::body::{self, BodyError};
 
 /// Requests with some tens of certificates fit; more than 32 are refused.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -20,24 +21,31 @@ const MAX_REQUEST: usize = 16 * 1024;
 /// Answers below `path`, which begins with a slash.
 pub fn router(source: Arc<Source>, path: &str) -> Router {
     let prefix = path.trim_end_matches('/').to_owned();
-    Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .with_state((source, Arc::from(prefix)))
+    Router::new().fallback(answer).with_state((source, Arc::from(prefix)))
 }
 
 async fn answer(
     State((source, prefix)): State<(Arc<Source>, Arc<str>)>,
     method: Method,
     uri: Uri,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let Some(path) = uri.path().strip_prefix(&*prefix) else {
         return respond(StatusCode::NOT_FOUND, Vec::new());
     };
     let request = match method {
         Method::GET => from_path(path),
-        Method::POST => Some(body.to_vec()),
+        Method::POST => match body::read(body, MAX_REQUEST).await {
+            Ok(body) => Some(body.to_vec()),
+            Err(error) => {
+                let status = match error {
+                    BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                    BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                    BodyError::Unreadable(_) => StatusCode::BAD_REQUEST,
+                };
+                return respond(status, Refusal::Malformed.to_der());
+            }
+        },
         _ => return respond(StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
     };
     let Some(request) = request else {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What an endpoint answers when all went well.
 #[derive(Debug)]
@@ -28,11 +28,41 @@ impl Success {
 
 impl IntoResponse for Success {
     fn into_response(self) -> Response {
-        let message = |(code, message)| json!({"code": code, "message": message});
-        let messages: Vec<Value> = self.messages.into_iter().map(message).collect();
-        let body =
-            json!({"success": true, "result": self.result, "errors": [], "messages": messages});
-        respond(StatusCode::OK, &body)
+        let message = |(code, message): (i64, &'static str)| Message { code, message };
+        let envelope = Envelope {
+            success: true,
+            result: &self.result,
+            errors: Vec::new(),
+            messages: self.messages.into_iter().map(message).collect(),
+        };
+        envelope.respond(StatusCode::OK)
+    }
+}
+
+/// In the order in which CFSSL writes them.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    result: &'a Value,
+    errors: Vec<Message<'a>>,
+    messages: Vec<Message<'a>>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    code: i64,
+    message: &'a str,
+}
+
+impl Envelope<'_> {
+    fn respond(&self, status: StatusCode) -> Response {
+        let mut body = serde_json::to_vec(self).expect("the result is JSON already");
+        body.push(b'\n');
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
     }
 }
 
@@ -73,18 +103,15 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let error = json!({"code": self.code, "message": self.message});
-        let body = json!({"success": false, "result": null, "errors": [error], "messages": []});
-        respond(self.status, &body)
+        let error = Message { code: self.code, message: &self.message };
+        let envelope = Envelope {
+            success: false,
+            result: &Value::Null,
+            errors: vec![error],
+            messages: Vec::new(),
+        };
+        envelope.respond(self.status)
     }
-}
-
-fn respond(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(format!("{body}\n")));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }
 
 /// CFSSL's numbers: thousands are the category, hundreds the reason.

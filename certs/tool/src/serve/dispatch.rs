@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::answer::{Failure, Success};
 use super::app::App;
+use super::body;
 use super::endpoints::{self, Endpoint};
 use super::listener::ClientName;
 use crate::json::Document;
@@ -25,9 +23,6 @@ pub(super) const PREFIX: &str = "/api/v1/cfssl/";
 
 /// Largest body: a bundle request with key and chain has some kilobytes.
 const MAX_BODY: usize = 1024 * 1024;
-
-/// Time in which a body must be there.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an endpoint gets.
 #[derive(Debug)]
@@ -104,9 +99,9 @@ async fn answer(served: &Arc<Served>, request: Request) -> Response {
     if parts.method != endpoint.method {
         return Failure::method_not_allowed(&parts.method).into_response();
     }
-    let call = match read(body).await {
+    let call = match body::read(body, MAX_BODY).await {
         Ok(body) => Call { query: query(parts.uri.query().unwrap_or_default()), body },
-        Err(failure) => return failure.into_response(),
+        Err(error) => return Failure::from(error).into_response(),
     };
     // The answer is finished also when the client goes away: what was signed is recorded.
     let (served, handle) = (Arc::clone(served), endpoint.handle);
@@ -136,27 +131,6 @@ fn refuse(served: &Served, request: &Request) -> Option<Response> {
     let name = name.unwrap_or_default();
     log::warning!("Rejected client cert CN \"{name}\" does not match regex {admission}");
     Some((StatusCode::FORBIDDEN, "Invalid CN\n").into_response())
-}
-
-async fn read(body: Body) -> Result<Bytes, Failure> {
-    let reading = Limited::new(body, MAX_BODY).collect();
-    let failure = |status: StatusCode, message: String| {
-        let code = status.as_u16().into();
-        Err(Failure { status, code, message })
-    };
-    match tokio::time::timeout(BODY_PATIENCE, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is larger than {MAX_BODY} bytes");
-            failure(StatusCode::PAYLOAD_TOO_LARGE, message)
-        }
-        Ok(Err(error)) => Err(Failure::bad_request(format_args!("unreadable body: {error}"))),
-        Err(_) => {
-            let message =
-                format!("the body was not there within {} seconds", BODY_PATIENCE.as_secs());
-            failure(StatusCode::REQUEST_TIMEOUT, message)
-        }
-    }
 }
 
 fn query(text: &str) -> BTreeMap<String, String> {

@@ -1,12 +1,26 @@
 //! From every refusal to CFSSL's number for it: one exhaustive match each.
 
+use http::StatusCode;
+
 use super::answer::{Failure, code};
+use super::body::BodyError;
 use crate::config::UnknownProfile;
 use crate::database::DatabaseError;
 use crate::json;
 use crate::remote::RemoteError;
 use crate::sign::Refusal;
 use crate::signer::SignError;
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        let status = match &error {
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Unreadable(_) => StatusCode::BAD_REQUEST,
+        };
+        Self { status, code: status.as_u16().into(), message: error.to_string() }
+    }
+}
 
 impl From<json::Error> for Failure {
     fn from(error: json::Error) -> Self {

@@ -18,7 +18,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +31,9 @@ use crate::log;
 /// Time in which a client must have finished its handshake, and sent the head of a request.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Time for which a connection may be open with no request under way.
+const IDLE_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Time that requests under way get when the server stops.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
@@ -63,10 +66,13 @@ pub async fn serve(
     server.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);
     let server = Arc::new(server);
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes the places");
-        let accepted = tokio::select! {
+        let accepting = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place.expect("nobody closes the places"), listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accepting => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -133,14 +139,56 @@ impl Connection {
         name: ClientName,
     ) {
         let Self { router, server, watcher, peer } = self;
+        let (under_way, watched) = watch::channel(0);
         let service = hyper::service::service_fn(move |mut request: Request<_>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(name.clone());
-            router.clone().oneshot(request.map(Body::new))
+            let (router, request) = (router.clone(), request.map(Body::new));
+            let counted = UnderWay::new(under_way.clone());
+            async move {
+                let answer = router.oneshot(request).await;
+                drop(counted);
+                answer
+            }
         });
         let connection = server.serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
-            log::debug!("{peer} - {error}");
+        let serving = watcher.watch(connection.into_owned());
+        tokio::select! {
+            served = serving => {
+                if let Err(error) = served {
+                    log::debug!("{peer} - {error}");
+                }
+            }
+            () = idle(watched) => log::debug!("{peer} - closed: it asked nothing for long"),
+        }
+    }
+}
+
+/// Counts a request while it lives.
+struct UnderWay(watch::Sender<usize>);
+
+impl UnderWay {
+    fn new(count: watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Ends when there has been no request for long. Before the first the patience is that for a head:
+/// a client that says nothing at all is not even known to speak HTTP.
+async fn idle(mut under_way: watch::Receiver<usize>) {
+    let mut patience = HEAD_PATIENCE;
+    loop {
+        match tokio::time::timeout(patience, under_way.changed()).await {
+            Err(_) if *under_way.borrow() == 0 => return,
+            Ok(Err(_)) => return std::future::pending().await, // The connection is ending.
+            Ok(Ok(())) | Err(_) => patience = IDLE_PATIENCE,
         }
     }
 }
@@ -185,4 +233,36 @@ pub async fn until_signalled(
     stop.cancel();
     serving.await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Time is the test's: it passes at once when nobody has anything to do.
+    #[tokio::test(start_paused = true)]
+    async fn silent_and_slow_clients_are_hung_up_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let router = Router::new().route("/", axum::routing::get(async || "here"));
+        let server = tokio::spawn(serve(listener, None, router, stop.clone()));
+        let whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for (said, expected) in
+            [("", ""), ("GET / HT", ""), ("PRI * HTTP/2.0\r\n", ""), (whole, "here")]
+        {
+            let mut stream = TcpStream::connect(address).await.expect("connected");
+            stream.write_all(said.as_bytes()).await.expect("sent");
+            let mut heard = Vec::new();
+            // Ends: the server closes, whatever the client waits for.
+            let _ = stream.read_to_end(&mut heard).await;
+            let heard = String::from_utf8_lossy(&heard);
+            assert!(heard.ends_with(expected), "{said:?}: {heard}");
+        }
+        stop.cancel();
+        server.await.expect("the server ends in order");
+    }
 }

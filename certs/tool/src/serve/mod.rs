@@ -13,6 +13,7 @@ mod answer;
 #[cfg(test)]
 mod api_test;
 mod app;
+pub(crate) mod body;
 mod command;
 mod dispatch;
 mod endpoints;

@@ -33,8 +33,8 @@ impl Place {
         let directory = tempfile::tempdir().expect("a directory");
         let place =
             Self { directory, issuer: Issuer::new(certificate, key).expect("the pair fits") };
-        place.write("ca.pem", &place.issuer.certificate().to_pem());
-        place.write("ca-key.pem", &place.issuer.key().to_pem().expect("written"));
+        place.write("ca.pem", place.issuer.certificate().to_pem());
+        place.write("ca-key.pem", place.issuer.key().to_pem().expect("written"));
         place
     }
 
