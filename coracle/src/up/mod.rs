@@ -28,7 +28,7 @@ use certs::HostNames;
 use certs::cluster::Settings;
 use client::EventRecorder;
 
-use self::control_plane::{ControlPlane, Group};
+use self::control_plane::ControlPlane;
 use self::data_dir::DataDir;
 use self::listeners::{Listeners, local_url};
 use self::node::Nodes;
