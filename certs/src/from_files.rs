@@ -39,11 +39,17 @@ pub struct PairFiles {
 
 /// Which of the certificates in a file of authorities are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Authorities {
+pub enum Authorities {
     /// Each of them.
     All(PathBuf),
     /// Those that issued no other one in it: an intermediate, and not what stands above it.
     Signers(PathBuf),
+}
+
+impl Default for Authorities {
+    fn default() -> Self {
+        Self::All(PathBuf::new())
+    }
 }
 
 impl Authorities {
@@ -65,60 +71,17 @@ impl Authorities {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientFiles {
     /// The bundle that signs clients.
-    pub authorities: PathBuf,
-    /// As etcd reads it.
-    pub revoked: Option<PathBuf>,
+    pub authorities: Authorities,
+    pub revoked: Option<RevocationFile>,
     pub allowed: Allowed,
-}
-
-/// Who may connect to a listener of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterClients {
-    /// The file of the authority. Only those that sign are trusted: an intermediate, and not what
-    /// stands above it.
-    pub authority: PathBuf,
-    pub revoked: RevocationFile,
     pub demand: ClientAuth,
-}
-
-/// What is demanded of clients.
-#[derive(Clone, Debug)]
-struct Clients {
-    authorities: Authorities,
-    revoked: Option<RevocationFile>,
-    allowed: Allowed,
-    demand: ClientAuth,
-}
-
-impl From<ClientFiles> for Clients {
-    fn from(files: ClientFiles) -> Self {
-        Self {
-            authorities: Authorities::All(files.authorities),
-            revoked: files.revoked.map(RevocationFile::of_etcd),
-            allowed: files.allowed,
-            demand: ClientAuth::Required,
-        }
-    }
-}
-
-impl From<ClusterClients> for Clients {
-    fn from(files: ClusterClients) -> Self {
-        Self {
-            authorities: Authorities::Signers(files.authority),
-            revoked: Some(files.revoked),
-            allowed: Allowed::Anyone,
-            demand: files.demand,
-        }
-    }
 }
 
 /// Whom a client believes that it talks to whom it meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Those in this file.
-    Authorities(PathBuf),
-    /// Those in this file that sign: an intermediate, and not what stands above it.
-    Signers(PathBuf),
+    Authorities(Authorities),
     /// Those of the system.
     System,
     /// Whoever answers: for certificates that peers made themselves.
@@ -134,26 +97,6 @@ impl ServerFiles {
         purpose: &'static str,
         pair: PairFiles,
         clients: Option<ClientFiles>,
-        protocol: Protocol,
-        alpn: &[&str],
-    ) -> Result<Arc<Self>, Error> {
-        Self::demanding(purpose, pair, clients.map(Clients::from), protocol, alpn)
-    }
-
-    /// For a listener of the cluster.
-    pub fn open_of_cluster(
-        purpose: &'static str,
-        pair: PairFiles,
-        clients: ClusterClients,
-        alpn: &[&str],
-    ) -> Result<Arc<Self>, Error> {
-        Self::demanding(purpose, pair, Some(clients.into()), Protocol::default(), alpn)
-    }
-
-    fn demanding(
-        purpose: &'static str,
-        pair: PairFiles,
-        clients: Option<Clients>,
         protocol: Protocol,
         alpn: &[&str],
     ) -> Result<Arc<Self>, Error> {
@@ -197,8 +140,8 @@ impl ClientConfigFiles {
         if let Some(pair) = &pair {
             paths.extend([pair.certificate.clone(), pair.key.clone()]);
         }
-        if let Trust::Authorities(path) | Trust::Signers(path) = &trust {
-            paths.push(path.clone());
+        if let Trust::Authorities(authorities) = &trust {
+            paths.push(authorities.path().to_owned());
         }
         let build = move || Ok(Arc::new(client(pair.as_ref(), &trust, &protocol)?));
         Ok(Arc::new(Self(Watched::new(purpose, paths, build)?)))
@@ -212,7 +155,7 @@ impl ClientConfigFiles {
 
 fn server(
     pair: &PairFiles,
-    clients: Option<&Clients>,
+    clients: Option<&ClientFiles>,
     protocol: &Protocol,
 ) -> Result<ServerConfig, Error> {
     let refuse = |reason: String| Error::Tls { purpose: "a listener", reason };
@@ -257,8 +200,7 @@ fn client(
         .with_protocol_versions(protocol.versions())
         .map_err(|error| refuse(error.to_string()))?;
     let builder = match trust {
-        Trust::Authorities(path) => builder.with_root_certificates(bundle(path)?),
-        Trust::Signers(path) => builder.with_root_certificates(signers(path)?),
+        Trust::Authorities(authorities) => builder.with_root_certificates(authorities.read()?),
         Trust::System => builder.with_root_certificates(system_bundle()),
         Trust::Anyone => {
             let schemes = protocol.provider().signature_verification_algorithms;

@@ -9,8 +9,8 @@ use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use crate::clients::Allowed;
 use crate::{
-    Authority, ClientConfigFiles, ClientFiles, Leaf, Pair, PairFiles, Protocol, ServerFiles, Trust,
-    Usage,
+    Authorities, Authority, ClientConfigFiles, ClientFiles, Leaf, Pair, PairFiles, Protocol,
+    RevocationFile, ServerFiles, Trust, Usage,
 };
 
 fn leaf(name: &str) -> Leaf {
@@ -77,9 +77,10 @@ impl World {
 
     fn server(&self, allowed: Allowed, revoked: Option<&str>) -> Arc<ServerFiles> {
         let clients = ClientFiles {
-            authorities: self.ca(),
-            revoked: revoked.map(|name| self.directory.path().join(name)),
+            authorities: Authorities::All(self.ca()),
+            revoked: revoked.map(|name| RevocationFile::of_etcd(self.directory.path().join(name))),
             allowed,
+            ..ClientFiles::default()
         };
         let protocol = Protocol::default();
         ServerFiles::open("a test", self.server.clone(), Some(clients), protocol, &["h2"])
@@ -87,7 +88,7 @@ impl World {
     }
 
     fn client(&self, pair: Option<PairFiles>) -> Arc<ClientConfigFiles> {
-        let trust = Trust::Authorities(self.ca());
+        let trust = Trust::Authorities(Authorities::All(self.ca()));
         ClientConfigFiles::open("a test", pair, trust, Protocol::default()).expect("usable files")
     }
 }
@@ -203,7 +204,8 @@ fn a_self_signed_pair_is_its_own_authority_and_is_kept() {
     let open = |trust| {
         ClientConfigFiles::open("a test", None, trust, Protocol::default()).expect("usable")
     };
-    agree(open(Trust::Authorities(pair.certificate)).current(), server.clone()).expect("trusted");
+    agree(open(Trust::Authorities(Authorities::All(pair.certificate))).current(), server.clone())
+        .expect("trusted");
     agree(open(Trust::Anyone).current(), server.clone()).expect("believed");
     assert!(agree(open(Trust::System).current(), server).is_err());
 }

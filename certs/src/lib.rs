@@ -44,9 +44,7 @@ pub use clients::{Allowed, common_name};
 pub use cluster::{ClusterPki, HostNames};
 pub use error::Error;
 pub use files::{Pair, write_private, write_public};
-pub use from_files::{
-    ClientConfigFiles, ClientFiles, ClusterClients, PairFiles, ServerFiles, Trust,
-};
+pub use from_files::{Authorities, ClientConfigFiles, ClientFiles, PairFiles, ServerFiles, Trust};
 pub use kubeconfig::{Credentials, Embedded, Kubeconfig, kubeconfig};
 pub use leaf::{Leaf, Usage};
 pub use live::{LiveClient, LiveServer, RevocationFile, Revocations, Revoked};

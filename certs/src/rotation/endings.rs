@@ -4,6 +4,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
+use super::phase::Next;
 use super::rollover::Rollover;
 use crate::cluster::{AuthorityKind, Layout, Settings, Validity, expirations};
 use crate::error::Error;
@@ -40,7 +41,9 @@ pub fn endings(
     for kind in AuthorityKind::ALL {
         let Some(rollover) = Rollover::read(directory, kind, settings, now)? else { continue };
         let (name, validity) = (kind.name(), rollover.validity());
-        endings.push(Ending { name, validity, renewable: rollover.is_renewable() });
+        // One that waits for a hand in the midst of a rollover is not replaced by itself either.
+        let renewable = rollover.next(now) != Next::Never;
+        endings.push(Ending { name, validity, renewable });
     }
     Ok(endings)
 }

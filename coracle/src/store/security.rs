@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use certs::{Allowed, ClientFiles, PairFiles, Protocol, TlsVersion};
+use certs::{
+    Allowed, Authorities, ClientAuth, ClientFiles, PairFiles, Protocol, RevocationFile, TlsVersion,
+};
 
 use super::reader::{Reader, SettingsError, invalid};
 
@@ -123,9 +125,10 @@ fn side(
     // etcd demands a certificate wherever it knows an authority, whatever the switch says.
     let clients = match (&authorities, demanded) {
         (Some(path), _) => Some(ClientFiles {
-            authorities: path.clone(),
-            revoked: reader.path(names.revoked),
+            authorities: Authorities::All(path.clone()),
+            revoked: reader.path(names.revoked).map(RevocationFile::of_etcd),
             allowed: allowed(reader, names)?,
+            demand: ClientAuth::Required,
         }),
         (None, true) => {
             let (demand, authorities) = (names.demand, names.authorities);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certs::{
-    ClientConfigFiles, LiveServer, PairFiles, RevocationFile, Revocations, ServerFiles, Trust,
+    Authorities, ClientConfigFiles, LiveServer, PairFiles, Revocations, ServerFiles, Trust,
 };
 use futures::future::join_all;
 use store::server::Security as Demand;
@@ -58,7 +58,7 @@ impl MemberTls {
             let (clients, protocol) = (side.clients.clone(), security.protocol.clone());
             let lists = clients.as_ref().and_then(|clients| clients.revoked.clone());
             let files = ServerFiles::open(purpose, pair, clients, protocol, &ALPN)?;
-            let lists = lists.map(RevocationFile::of_etcd).map(Revocations::open).transpose()?;
+            let lists = lists.map(Revocations::open).transpose()?;
             revocations.extend(lists.clone());
             Ok(Some(LiveServer::new(files, lists)))
         };
@@ -124,7 +124,7 @@ fn calls(
 ) -> Result<Option<Arc<ClientConfigFiles>>, certs::Error> {
     let side = &security.peers;
     let trust = match (&side.identity, &side.authorities) {
-        (_, Some(path)) => Trust::Authorities(path.clone()),
+        (_, Some(path)) => Trust::Authorities(Authorities::All(path.clone())),
         (Identity::Made, None) => Trust::Anyone,
         (Identity::Files(_), None) => Trust::System,
         (Identity::None, None) => return Ok(None),

@@ -116,8 +116,8 @@ impl Rotation {
         let now = OffsetDateTime::now_utc();
         for ending in self.endings.borrow().iter().filter(|ending| ending.needs_a_hand(now)) {
             let message = format!(
-                "certificate {} ends at {} and cannot be renewed here: have it signed anew where \
-                 the key of its authority is",
+                "certificate {} ends at {} and is not replaced from here: have it signed anew where \
+                 the key of its authority is, or finish the rollover that waits for `rotate-ca`",
                 ending.name,
                 rfc3339(ending.validity.not_after)
             );

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use certs::cluster::AuthorityKind;
 use certs::rotation::REVOCATION_LISTS;
 use certs::{
-    ClientAuth, ClientConfigFiles, ClusterClients, Error, LiveClient, LiveServer, PairFiles,
-    Protocol, RevocationFile, Revocations, ServerFiles, Trust,
+    Authorities, ClientAuth, ClientConfigFiles, ClientFiles, Error, LiveClient, LiveServer,
+    PairFiles, Protocol, RevocationFile, Revocations, ServerFiles, Trust,
 };
 
 /// What is served here is gRPC, HTTP/2 or HTTP/1.1.
@@ -29,9 +29,15 @@ impl Tls {
         let lists = RevocationFile::of_cluster(pki.join(REVOCATION_LISTS));
         let revocations = Revocations::open(lists.clone())?;
         let serve = |purpose, pair, kind: AuthorityKind, demand| {
-            let clients =
-                ClusterClients { authority: authority(pki, kind), revoked: lists.clone(), demand };
-            let files = ServerFiles::open_of_cluster(purpose, files(pki, pair), clients, &ALPN)?;
+            let clients = ClientFiles {
+                authorities: Authorities::Signers(authority(pki, kind)),
+                revoked: Some(lists.clone()),
+                demand,
+                ..ClientFiles::default()
+            };
+            let protocol = Protocol::default();
+            let files =
+                ServerFiles::open(purpose, files(pki, pair), Some(clients), protocol, &ALPN)?;
             Ok(LiveServer::new(files, Some(Arc::clone(&revocations))))
         };
         let (kubernetes, etcd) = (AuthorityKind::Kubernetes, AuthorityKind::Etcd);
@@ -44,7 +50,7 @@ impl Tls {
             of_kubelets: ClientConfigFiles::open(
                 "calls to kubelets",
                 Some(files(pki, "apiserver-kubelet-client")),
-                Trust::Signers(authority(pki, kubernetes)),
+                Trust::Authorities(Authorities::Signers(authority(pki, kubernetes))),
                 Protocol::default(),
             )?
             .into(),

@@ -111,7 +111,9 @@ impl Scan {
             scanners: expression("scanner", scanners)?,
             ip,
             trusting: tls(Trust::Anyone)?,
-            verifying: tls(ca_bundle.map_or(Trust::System, Trust::Authorities))?,
+            verifying: tls(ca_bundle
+                .map(certs::Authorities::All)
+                .map_or(Trust::System, Trust::Authorities))?,
         };
         if scan.chosen().next().is_none() {
             return Err(format!("no scanner is called so: {MISSING}"));
