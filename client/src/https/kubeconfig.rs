@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certs::{ClientConfigFiles, LiveClient, Pair, PairFiles, Protocol, Trust};
+use certs::{Authorities, ClientConfigFiles, LiveClient, Pair, PairFiles, Protocol, Trust};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -180,7 +180,7 @@ impl Kubeconfig {
         };
         match (&self.authority, pair) {
             (Authority::File(authorities), pair) => {
-                let trust = Trust::Authorities(authorities.clone());
+                let trust = Trust::Authorities(Authorities::All(authorities.clone()));
                 let files =
                     ClientConfigFiles::open("the API's client", pair, trust, Protocol::default());
                 Ok(files.map_err(refused)?.into())

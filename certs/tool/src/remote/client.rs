@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use certs::{ClientConfigFiles, PairFiles, Protocol, TlsVersion, Trust};
+use certs::{Authorities, ClientConfigFiles, PairFiles, Protocol, TlsVersion, Trust};
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,7 +78,8 @@ impl Remote {
             }
             _ => return Err(RemoteError::HalfIdentity),
         };
-        let trust = files.authorities.clone().map_or(Trust::System, Trust::Authorities);
+        let authorities = files.authorities.clone().map(Authorities::All);
+        let trust = authorities.map_or(Trust::System, Trust::Authorities);
         let protocol = Protocol::new(TlsVersion::Tls12, None, &[]).map_err(RemoteError::Tls)?;
         let tls = ClientConfigFiles::open("the remote CA server", pair, trust, protocol)
             .map_err(RemoteError::Tls)?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use certs::{Allowed, ClientFiles, PairFiles, Protocol, ServerFiles, TlsVersion};
+use certs::{
+    Allowed, Authorities, ClientAuth, ClientFiles, PairFiles, Protocol, ServerFiles, TlsVersion,
+};
 
 use crate::failure::Usage;
 use crate::flag::{Flags, catalog};
@@ -26,9 +28,10 @@ pub(super) fn tls(flags: &Flags) -> anyhow::Result<Option<Arc<ServerFiles>>> {
         _ => return Err(Usage::error("-tls-cert and -tls-key go together: name both")),
     };
     let clients = path(catalog::MUTUAL_TLS_CA).map(|authorities| ClientFiles {
-        authorities,
+        authorities: Authorities::All(authorities),
         revoked: None,
         allowed: Allowed::Anyone,
+        demand: ClientAuth::Required,
     });
     let version = version(flags.text(catalog::MIN_TLS_VERSION).unwrap_or_default())
         .context("-min-tls-version")?;
