@@ -16,16 +16,16 @@ use crate::exit::Usage;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// How to reach the API; written when the node joins
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub kubeconfig: PathBuf,
     /// With what to join, once: the kubeconfig is missing then, or its certificate has ended
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub bootstrap_kubeconfig: Option<PathBuf>,
     /// Where the kubelet lives: pods, volumes, logs
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/kubelet")]
+    #[arg(long, value_name = "DIR", value_parser = absolute, default_value = "/var/lib/kubelet")]
     pub root_dir: PathBuf,
     /// Where its certificates lie [default: pki in the root directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
     pub cert_dir: Option<PathBuf>,
     /// Name of the node [default: this host's]
     #[arg(long, value_name = "NAME")]
@@ -69,13 +69,13 @@ pub struct Options {
         default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
     pub rotate_server_certificates: bool,
     /// Serve with this certificate instead of asking the cluster for one
-    #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
+    #[arg(long, value_name = "FILE", value_parser = absolute, requires = "tls_private_key_file")]
     pub tls_cert_file: Option<PathBuf>,
     /// Its key
-    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    #[arg(long, value_name = "FILE", value_parser = absolute, requires = "tls_cert_file")]
     pub tls_private_key_file: Option<PathBuf>,
     /// Who signs clients of this kubelet [default: the cluster's authority]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub client_ca_file: Option<PathBuf>,
 }
 
@@ -128,6 +128,11 @@ impl Options {
     }
 }
 
+/// Paths are written into the kubeconfig, where they would be relative to another directory.
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -172,6 +177,9 @@ mod tests {
         ])
         .expect("accepted");
         assert_eq!(options.paths().certificates, PathBuf::from("/r/pki"));
+        assert!(
+            parse(&["--cert-dir", "pki"]).expect("accepted").paths().certificates.is_absolute()
+        );
         assert_eq!(options.labels().len(), 2);
         assert_eq!(options.register_with_taints[1]["effect"], "NoExecute");
         assert!(!options.rotate_certificates && options.rotate_server_certificates);

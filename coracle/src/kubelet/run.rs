@@ -9,9 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use certs::{
-    Allowed, Authorities, ClientAuth, ClientFiles, LiveServer, PairFiles, Protocol, ServerFiles,
-};
+use certs::{Authorities, ClientFiles, LiveServer, PairFiles, Protocol, ServerFiles};
 use client::https::Kubeconfig;
 use ipnet::Ipv4Net;
 use kube::Client;
@@ -210,13 +208,8 @@ async fn became_true(token: &CancellationToken, flag: &mut watch::Receiver<bool>
 }
 
 fn listener_tls(pair: PairFiles, authorities: PathBuf) -> anyhow::Result<LiveServer> {
-    let demand = ClientAuth::Required;
-    let clients = ClientFiles {
-        authorities: Authorities::All(authorities),
-        demand,
-        revoked: None,
-        allowed: Allowed::Anyone,
-    };
+    let clients =
+        ClientFiles { authorities: Authorities::All(authorities), ..ClientFiles::default() };
     let alpn = ["h2", "http/1.1"];
     let files = ServerFiles::open("the kubelet", pair, Some(clients), Protocol::default(), &alpn);
     Ok(LiveServer::new(files.context("cannot serve")?, None))
