@@ -107,16 +107,21 @@ fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
     fs::create_dir_all(directory).map_err(failed)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&temporary)
-        .map_err(failed)?;
-    file.write_all(contents).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&temporary, path).map_err(failed)?;
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+    let written = write_whole(&temporary, contents, mode)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_directory_of(path));
+    written.map_err(|source| {
+        // Half a key on a full disk is of no use to anyone.
+        let _ = fs::remove_file(&temporary);
+        failed(source)
+    })
+}
+
+fn write_whole(path: &Path, contents: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(contents)?;
+    file.sync_all()
 }
 
 /// Lets tests end a thread's writing before any change of a file.
