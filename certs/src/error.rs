@@ -36,6 +36,8 @@ pub enum Error {
     Exists { path: PathBuf },
     #[error("{0}")]
     Unsigned(UnsignedList),
+    #[error("the authority in {path} may not sign certificates: its key usage lacks keyCertSign")]
+    MayNotSign { path: PathBuf },
     #[error("cannot make a key for {subject}: {reason}")]
     Generate { subject: String, reason: String },
     #[error("cannot sign the certificate of {subject}: {reason}")]

@@ -25,7 +25,7 @@ fn every_shell_gets_a_completion() {
         let output = coracle(&["completion", shell]);
         assert!(output.status.success());
         // fish writes `-l data-dir`.
-        for flag in ["data-dir", "peer-trusted-ca-file"] {
+        for flag in ["data-dir", "peer-trusted-ca-file", "renewca"] {
             assert!(text(&output.stdout).contains(flag), "{shell}: {flag}");
         }
     }
@@ -65,6 +65,23 @@ fn the_name_it_is_called_by_decides() {
     for name in ["ctl", "etcdctl", "etcdutl"] {
         let output = call(name, &["--help"]);
         assert!(text(&output.stdout).contains("snapshot"), "{name}");
+    }
+    let made = call("cfssl", &["print-defaults", "csr"]);
+    std::fs::write(directory.path().join("csr.json"), &made.stdout).expect("written");
+    let request = directory.path().join("csr.json");
+    let link = directory.path().join("made");
+    let made = Command::new(env!("CARGO_BIN_EXE_coracle"))
+        .args(["certs", "gencert", "-initca"])
+        .arg(&request)
+        .output()
+        .expect("the binary runs");
+    assert!(text(&made.stderr).contains("[INFO] generate received request"));
+    std::fs::write(&link, &made.stdout).expect("written");
+    let (made, name) = (link.display().to_string(), directory.path().join("ca"));
+    let output = call("cfssljson", &["-bare", "-f", &made, &name.display().to_string()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for suffix in ["ca.pem", "ca-key.pem", "ca.csr"] {
+        assert!(directory.path().join(suffix).exists(), "{suffix}");
     }
     let output = call("kube-apiserver", &["--help"]);
     assert_eq!(output.status.code(), Some(2));

@@ -14,7 +14,9 @@ use super::template;
 use crate::error::Error;
 use crate::files::{Pair, pair_paths, read_optional, write_pair};
 use crate::leaf::Leaf;
-use crate::x509::{Certificate, Issuer, KeyAlgorithm, PrivateKey, Subject, Template, self_sign};
+use crate::x509::{
+    Certificate, Issuer, KeyAlgorithm, KeyUsage, PrivateKey, Subject, Template, self_sign,
+};
 
 /// An authority of the cluster. Without its key it is managed elsewhere, and signs nothing here.
 pub struct ClusterAuthority {
@@ -57,6 +59,9 @@ impl ClusterAuthority {
         let Some(bundle) = Bundle::read(&certificate_path)? else { return Ok(None) };
         if !bundle.certificates().iter().all(Certificate::is_authority) {
             return Err(Error::NotAnAuthority { path: certificate_path });
+        }
+        if !bundle.certificates().iter().all(may_sign) {
+            return Err(Error::MayNotSign { path: certificate_path });
         }
         let signing = match read_optional(&key_path)? {
             None => None,
@@ -232,6 +237,12 @@ pub(crate) fn found(
         reason: error.to_string(),
     })?;
     Ok(Pair { certificate: certificate.to_pem(), key: key_pem })
+}
+
+/// Without a key usage at all, everything is allowed.
+fn may_sign(certificate: &Certificate) -> bool {
+    let usages = certificate.key_usages();
+    usages.is_empty() || usages.contains(KeyUsage::CertSign)
 }
 
 /// Finds the certificate that the key belongs to: in a bundle it need not be the first.

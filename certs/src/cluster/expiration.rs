@@ -6,7 +6,7 @@ use super::authorities::AuthorityKind;
 use super::authority::ClusterAuthority;
 use super::bundle::Bundle;
 use super::condition::Condition;
-use super::kubeconfigs::Layout;
+use super::layout::Layout;
 use super::leaves::{LEAVES, LeafSpec};
 use super::settings::{Settings, Validity};
 use crate::error::Error;

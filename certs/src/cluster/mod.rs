@@ -21,6 +21,7 @@ mod files;
 mod host;
 mod key_algorithm;
 mod kubeconfigs;
+mod layout;
 mod leaf_files;
 pub mod leaves;
 #[cfg(test)]
@@ -47,7 +48,7 @@ pub use expiration::{Expiration, Expirations, expirations};
 pub(crate) use files::{new_key, parse_key};
 pub use host::HostNames;
 pub use key_algorithm::key_algorithm;
-pub use kubeconfigs::{Layout, kubeconfig_path};
+pub use layout::{Layout, kubeconfig_path};
 pub use leaf_files::{examine, issue};
 pub use leaves::{LEAVES, LeafSpec, Place};
 pub use renew::{Renewal, RenewalOptions, renew, write_renewal_request};

@@ -371,3 +371,21 @@ fn an_authority_that_is_over_is_named() {
     // Nothing else was made before that was known.
     assert!(!openssl.pki().join("apiserver.crt").exists());
 }
+
+#[test]
+fn what_is_no_authority_is_named() {
+    let Some(openssl) = Openssl::new() else { return };
+    for (extensions, reason) in [
+        ("basicConstraints=critical,CA:FALSE", "CA:TRUE is missing"),
+        ("keyUsage=critical,digitalSignature", "keyCertSign"),
+    ] {
+        openssl.run(&format!(
+            "req -x509 -newkey rsa:2048 -nodes -keyout a.key -out a.crt -subj /CN=a -days 9 \
+             -addext {extensions}"
+        ));
+        openssl.put(&["a.crt"], "ca.crt");
+        openssl.put(&["a.key"], "ca.key");
+        let refusal = openssl.ensure().err().expect("refused").to_string();
+        assert!(refusal.contains("pki/ca.crt") && refusal.contains(reason), "{refusal}");
+    }
+}

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::authority::ClusterAuthority;
 use super::bundle::Bundle;
 use super::files::new_key;
-use super::kubeconfigs::Layout;
+use super::layout::Layout;
 use super::leaves::LeafSpec;
 use super::request::request_again;
 use super::settings::{Settings, Validity};

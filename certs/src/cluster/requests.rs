@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::files::new_key;
 use super::host::HostNames;
-use super::kubeconfigs::Layout;
+use super::layout::Layout;
 use super::leaves::{LEAVES, LeafSpec, Place};
 use super::request::request;
 use super::settings::Settings;

@@ -67,8 +67,8 @@ fn certify(
     now: OffsetDateTime,
 ) -> Result<Certificate, Error> {
     let authority = spec.authority.clone().unwrap_or_default();
-    let not_before = rounded(now) - authority.backdate.unwrap_or(BACKDATE);
-    let not_after = not_before + authority.expiry.unwrap_or(LIFETIME);
+    let not_before = rounded(now).saturating_sub(authority.backdate.unwrap_or(BACKDATE));
+    let not_after = not_before.saturating_add(authority.expiry.unwrap_or(LIFETIME));
     if not_after <= now {
         return Err(Error::Expired);
     }
@@ -104,8 +104,9 @@ pub(crate) fn renew(
     }
     let not_before = rounded(now) - BACKDATE;
     let lifetime = certificate.not_after() - certificate.not_before();
-    let mut template =
-        Template::new(certificate.subject().clone(), not_before, not_before + lifetime);
+    // An authority for ever ends with the year 9999 again.
+    let not_after = not_before.saturating_add(lifetime);
+    let mut template = Template::new(certificate.subject().clone(), not_before, not_after);
     template.authority = Some(AuthorityConstraint { path_len: certificate.path_len() });
     template.key_usages = certificate.key_usages();
     if !template.key_usages.contains(KeyUsage::CertSign) {
@@ -172,6 +173,10 @@ mod tests {
         assert_eq!(new.not_after() - new.not_before(), LIFETIME);
         assert_eq!(new.not_before(), later - BACKDATE);
         assert_ne!(new.serial(), old.serial());
+        let mut forever = Template::new(old.subject().clone(), NOW, datetime!(9999-12-31 0:00 UTC));
+        forever.authority = Some(AuthorityConstraint::default());
+        let forever = self_sign(&forever, &key).expect("signed");
+        assert_eq!(renew(&forever, &key, later).expect("renewed").not_after().year(), 9999);
         let other = PrivateKey::generate(key.algorithm()).expect("generated");
         let mismatch = renew(&old, &other, later).expect_err("refused");
         assert_eq!(mismatch, Error::X509(x509::Error::KeyMismatch));

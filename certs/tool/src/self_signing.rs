@@ -21,7 +21,7 @@ pub(crate) fn certify(
     if profile.key_usages.is_empty() && profile.extended_key_usages.is_empty() {
         return Err(Refusal::NoUsages { profile: profile.name.clone() });
     }
-    let not_after = now + profile.expiry.unwrap_or(LIFETIME);
+    let not_after = now.saturating_add(profile.expiry.unwrap_or(LIFETIME));
     let mut template = Template::new(spec.subject(), now - BACKDATE, not_after);
     template.alternative_names = x509::AlternativeNames::of_hosts(spec.hosts())?;
     template.key_usages = profile.key_usages;

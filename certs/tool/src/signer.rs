@@ -89,13 +89,17 @@ impl Signer {
         std::iter::once(&self.config.default).chain(self.config.profiles.values())
     }
 
+    /// A server elsewhere has profiles of its own: one that is not known here may be there.
     pub fn profile(&self, name: &str) -> Result<&Profile, UnknownProfile> {
-        self.config.profile(name)
+        match self.config.profile(name) {
+            Err(_) if self.remote.is_some() => Ok(&self.config.default),
+            found => found,
+        }
     }
 
     /// The certificate in PEM. What is signed here is in the database when this returns.
     pub async fn sign(&self, ask: &SignRequest, now: OffsetDateTime) -> Result<String, SignError> {
-        let profile = self.config.profile(&ask.profile).map_err(Refusal::from)?;
+        let profile = self.profile(&ask.profile).map_err(Refusal::from)?;
         if let Some((remote, key)) = self.elsewhere(profile)? {
             return Ok(remote.sign(&ask.to_json(), key, now).await?);
         }
@@ -111,7 +115,7 @@ impl Signer {
 
     /// What CFSSL's `info` tells of a profile.
     pub async fn info(&self, label: &str, profile: &str) -> Result<Info, SignError> {
-        let found = self.config.profile(profile).map_err(Refusal::from)?;
+        let found = self.profile(profile).map_err(Refusal::from)?;
         if let Some((remote, _)) = self.elsewhere(found)? {
             return Ok(remote.info(label, profile).await?);
         }

@@ -71,7 +71,10 @@ fn authorities_that_cannot_sign_are_named() {
     place.write("locked.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n");
     let rows = [
         ("-ca old.pem -ca-key other-key.pem", "old.pem: the authority's certificate expired at"),
-        ("-ca ca.pem -ca-key other-key.pem", "-ca ca.pem, -ca-key other-key.pem: the private key"),
+        (
+            "-ca ca.pem -ca-key other-key.pem",
+            "ca.pem and other-key.pem: the private key does not belong",
+        ),
         ("-ca missing.pem -ca-key ca-key.pem", "cannot read missing.pem"),
         ("-ca garbage.pem -ca-key ca-key.pem", "garbage.pem: not a readable certificate"),
         ("-ca request.json -ca-key ca-key.pem", "request.json: no PEM block of a certificate"),
@@ -79,7 +82,8 @@ fn authorities_that_cannot_sign_are_named() {
         ("-ca ca.pem -ca-key locked.pem", "locked.pem: the private key is encrypted"),
         ("-ca env:NO_SUCH_VARIABLE -ca-key ca-key.pem", "NO_SUCH_VARIABLE is not set"),
         ("-ca ca.pem", "need a CA key (provide one with -ca-key)"),
-        ("-ca-key ca-key.pem", "need a CA certificate (provide one with -ca)"),
+        ("-ca-key ca-key.pem", "-ca-key needs -ca beside it"),
+        ("-config config.json", "need a CA certificate (provide one with -ca)"),
     ];
     for (flags, expected) in rows {
         let refused = place.refused(&format!("gencert {flags} request.json"));

@@ -260,3 +260,18 @@ fn both_bundle_the_same_chain() {
         }
     }
 }
+
+#[test]
+fn a_live_listener_is_told_as_its_file_is() {
+    let place = place();
+    place.issue("server", &[certs::x509::ExtendedKeyUsage::ServerAuth]);
+    // It wants a certificate from its clients: what it shows itself is seen all the same.
+    let server = place.serve(
+        "serve -ca ca.pem -ca-key ca-key.pem -tls-cert server.pem -tls-key server-key.pem \
+         -mutual-tls-ca ca.pem",
+    );
+    let words = format!("certinfo -domain {}", server.address);
+    assert_eq!(json(&place, OURS, &words), json(&place, OURS, "certinfo -cert server.pem"));
+    let words = format!("bundle -domain {} -ca-bundle ca.pem", server.address);
+    assert_eq!(json(&place, OURS, &words)["hostnames"][0], "server");
+}

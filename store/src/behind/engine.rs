@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::frames;
 
@@ -36,8 +37,14 @@ const LEAF_FANOUT: usize = 256;
 /// sled's cache. The state itself is in memory already, and is never read from here while running.
 const CACHE_BYTES: usize = 4 << 20;
 
-/// We flush ourselves. sled takes "never" for "whenever a handle is dropped", hence a long time.
-const FLUSH_EVERY_MS: usize = 24 * 3600 * 1000;
+/// We flush ourselves. sled takes "never" for "whenever a handle is dropped", hence centuries: an
+/// engine that was left behind because it failed would end the process by its next flush.
+const FLUSH_EVERY_MS: usize = 1 << 44;
+
+/// An engine that was closed a moment ago may hold the directory's lock a little longer, in a
+/// thread that is about to end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 const ZSTD_LEVEL: i32 = 1;
 
@@ -55,7 +62,19 @@ impl SledEngine {
             .cache_capacity_bytes(CACHE_BYTES)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
             .zstd_compression_level(ZSTD_LEVEL);
-        Ok(Self { db: config.open()? })
+        let begun = Instant::now();
+        loop {
+            match config.open() {
+                Ok(db) => return Ok(Self { db }),
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && begun.elapsed() < LOCK_PATIENCE =>
+                {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

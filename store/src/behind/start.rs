@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -49,10 +50,13 @@ fn open_with<T>(
 ) -> (Option<Box<dyn Engine>>, Option<T>) {
     let existed = dir.exists();
     let opened = caught(|| {
-        let engine = SledEngine::open(dir)?;
-        let found = read(&engine)?;
+        // One in doubt is left as it is: dropped, sled tidies what it holds, and ends the process
+        // where that is damaged.
+        let engine = ManuallyDrop::new(SledEngine::open(dir)?);
+        let found = read(&*engine)?;
         // One that holds nothing for us, yet is not new, is another's.
-        Ok((found.is_some() || !existed).then_some((engine, found)))
+        let trusted = found.is_some() || !existed;
+        Ok(trusted.then(|| (ManuallyDrop::into_inner(engine), found)))
     });
     match opened {
         Ok(Some((engine, found))) => return (Some(Box::new(engine)), found),
@@ -61,7 +65,7 @@ fn open_with<T>(
     }
     let fresh = caught(|| {
         if dir.exists() {
-            std::fs::remove_dir_all(dir)?;
+            remove(dir)?;
         }
         SledEngine::open(dir)
     });
@@ -72,6 +76,24 @@ fn open_with<T>(
             (None, None)
         }
     }
+}
+
+/// Removes a home. Its files are emptied first: an engine that was left as it is keeps them open,
+/// and with them the space.
+pub(super) fn remove(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        match entry.file_type()?.is_dir() {
+            true => remove(&path)?,
+            false => {
+                // What cannot be emptied can still be removed.
+                let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(&path);
+                std::fs::remove_file(&path)?;
+            }
+        }
+    }
+    std::fs::remove_dir(dir)
 }
 
 /// Runs `work`, with a panic inside the engine as an error.

@@ -11,7 +11,7 @@ use super::engine::{Engine, Op, SledEngine};
 use super::layout::*;
 use super::mailbox::{Mail, Mailbox, View};
 use super::plan::{self, Written};
-use super::start::{Held, caught, open_unread};
+use super::start::{Held, caught, open_unread, remove};
 use crate::mvcc::Identity;
 use crate::snapshot::format::Meta;
 
@@ -286,7 +286,7 @@ impl Writer {
         let dir = self.dir.clone();
         let fresh = caught(move || {
             drop(engine);
-            std::fs::remove_dir_all(&dir)?;
+            remove(&dir)?;
             SledEngine::open(&dir)
         });
         self.written = None;

@@ -62,9 +62,11 @@ impl Embedded {
         if self.is_learner() {
             return Err(Refusal::NotSupportedForLearner.into());
         }
-        if (planted!(StaleLeaderRead) && self.raft.is_leader())
-            || (planted!(StaleFollowerRead) && !self.raft.is_leader())
-        {
+        let stale = match self.raft.is_leader() {
+            true => planted!(StaleLeaderRead),
+            false => planted!(StaleFollowerRead),
+        };
+        if stale {
             return Ok(());
         }
         let start = Instant::now();

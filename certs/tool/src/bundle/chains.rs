@@ -7,6 +7,8 @@ use super::report::Bundle;
 
 /// How many authorities a chain may have: RFC 5280 has no bound, nobody has more.
 const MAX_DEPTH: usize = 10;
+/// How many signatures are verified: certificates that all sign each other make no end of paths.
+const MAX_STEPS: usize = 4096;
 /// How many chains are compared. Cross-signed authorities multiply them.
 const MAX_CHAINS: usize = 64;
 
@@ -117,7 +119,8 @@ fn chosen(
     if leaf.not_after() < now {
         return Err(Error::Expired { not_after: leaf.not_after() });
     }
-    let mut search = Search { given, pools, now, found: Vec::new(), missing: String::new() };
+    let mut search =
+        Search { given, pools, now, found: Vec::new(), missing: String::new(), steps: 0 };
     search.extend(&mut vec![leaf.clone()]);
     let (found, missing) = (search.found, search.missing);
     let best = found.into_iter().min_by_key(|chain| rank(chain, flavor));
@@ -131,6 +134,7 @@ struct Search<'a> {
     found: Vec<Vec<Certificate>>,
     /// The last issuer that was looked for in vain.
     missing: String,
+    steps: usize,
 }
 
 impl Search<'_> {
@@ -142,12 +146,16 @@ impl Search<'_> {
         let roots = pools.roots.iter().map(|root| (root, true));
         let others = pools.intermediates.iter().chain(given).map(|other| (other, false));
         for (issuer, is_root) in roots.chain(others) {
-            if self.found.len() >= MAX_CHAINS || depth >= MAX_DEPTH {
+            if self.found.len() >= MAX_CHAINS || self.steps >= MAX_STEPS || depth >= MAX_DEPTH {
                 return;
             }
             if chain.contains(issuer) || !self.may_issue(issuer, depth) {
                 continue;
             }
+            if last.issuer() != issuer.subject() {
+                continue;
+            }
+            self.steps += 1;
             if last.verify_issued_by(issuer).is_err() {
                 continue;
             }

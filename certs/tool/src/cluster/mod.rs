@@ -61,8 +61,8 @@ fn refuse_arguments(call: &Call<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Tells what was done, or what there is. That nobody listens any more (`| head`) must not leave the
-/// rest undone.
+/// Tells what was done, or what there is. That nobody listens any more (`| head`) must not leave
+/// the rest undone.
 fn tell(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

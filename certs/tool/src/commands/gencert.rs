@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use time::OffsetDateTime;
 
-use super::signer::{Record, Signer, config, warn_of_missing_hosts, with_signing};
+use super::signer::{open, sign, warn_of_missing_hosts, with_signing};
 use super::spec;
 use crate::authority;
 use crate::command::{Call, Command, Group};
@@ -99,9 +99,7 @@ fn certify(call: &Call<'_>, mut spec: RequestSpec) -> anyhow::Result<()> {
         spec.set_hosts(hosts.clone()).context("-hostname")?;
     }
     // Everything that can be wrong is looked at before a key is made.
-    let config = config(call)?;
-    let signer = Signer::of(call, &config)?;
-    let record = Record::open(call)?;
+    let signer = open(call)?;
     log::info!("generate received request");
     let (key, request) = spec.generate()?;
     let ask = SignRequest {
@@ -111,8 +109,7 @@ fn certify(call: &Call<'_>, mut spec: RequestSpec) -> anyhow::Result<()> {
         crl_url: call.flags.text(catalog::CRL).or(spec.crl_url.as_deref()).map(str::to_owned),
         ..SignRequest::new(request)
     };
-    let certificate = signer.sign(&ask, &config)?;
-    record.insert(&certificate, &ask.label)?;
+    let certificate = sign(&signer, &ask)?;
     warn_of_missing_hosts(spec.hosts().is_empty());
     Material {
         certificate: Some(certificate),

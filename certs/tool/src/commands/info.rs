@@ -1,12 +1,11 @@
 //! `info`.
 
-use super::signer::{Signer, config, remote};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Order, catalog};
 use crate::output::print_line;
-use crate::remote::Info;
 use crate::runtime::block_on;
+use crate::signer::Signer;
 
 pub(crate) const COMMAND: Command = Command {
     name: "info",
@@ -36,31 +35,12 @@ pub(crate) const COMMAND: Command = Command {
 
 fn run(call: &Call<'_>) -> anyhow::Result<()> {
     call.no_arguments()?;
-    let info = match (call.flags.text(catalog::REMOTE), call.flags.text(catalog::CONFIG)) {
-        (Some(address), _) => ask(call, &remote(call, address)?)?,
-        (None, Some(_)) => configured(call)?,
-        (None, None) => return Err(Usage::error("say whom to ask: -remote or -config")),
-    };
-    print_line(&serde_json::to_string(&info)?)
-}
-
-fn configured(call: &Call<'_>) -> anyhow::Result<Info> {
-    let config = config(call)?;
-    match Signer::of(call, &config)? {
-        Signer::Remote(remote, _) => ask(call, &remote),
-        Signer::Local(issuer) => {
-            let profile = config.profile(call.flags.text(catalog::PROFILE).unwrap_or_default())?;
-            Ok(Info {
-                certificate: issuer.certificate().to_pem(),
-                usages: Some(profile.usages.clone()),
-                expiry: profile.expiry_text.clone(),
-            })
-        }
-    }
-}
-
-fn ask(call: &Call<'_>, remote: &crate::remote::Remote) -> anyhow::Result<Info> {
     let text = |flag| call.flags.text(flag).unwrap_or_default();
+    if text(catalog::REMOTE).is_empty() && text(catalog::CONFIG).is_empty() {
+        return Err(Usage::error("say whom to ask: -remote or -config"));
+    }
+    let signer = Signer::from_flags(&call.flags, None)?;
     let (label, profile) = (text(catalog::LABEL), text(catalog::PROFILE));
-    block_on(async { Ok(remote.info(label, profile).await?) })
+    let info = block_on(async { Ok(signer.info(label, profile).await?) })?;
+    print_line(&serde_json::to_string(&info)?)
 }

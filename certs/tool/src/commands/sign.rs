@@ -1,6 +1,6 @@
 //! `sign`.
 
-use super::signer::{Record, Signer, config, with_signing};
+use super::signer::{open, sign, with_signing};
 use crate::command::{Call, Command, Group};
 use crate::failure::Usage;
 use crate::flag::{Flag, Order, catalog};
@@ -60,10 +60,6 @@ fn run(call: &Call<'_>) -> anyhow::Result<()> {
         crl_url: call.flags.text(catalog::CRL).map(str::to_owned),
         ..SignRequest::new(input::parse_request(file, &text)?)
     };
-    let config = config(call)?;
-    let signer = Signer::of(call, &config)?;
-    let record = Record::open(call)?;
-    let certificate = signer.sign(&ask, &config)?;
-    record.insert(&certificate, &ask.label)?;
+    let certificate = sign(&open(call)?, &ask)?;
     Material { certificate: Some(certificate), request: Some(text), key: None }.print()
 }

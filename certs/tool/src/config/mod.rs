@@ -3,5 +3,5 @@
 mod profile;
 mod signing;
 
-pub(crate) use profile::Profile;
+pub(crate) use profile::{Profile, parse_time};
 pub(crate) use signing::{SigningConfig, UnknownProfile};

@@ -218,9 +218,14 @@ fn refuse_unsupported(node: &Node<'_>) -> Result<(), Error> {
 fn read_time(node: &Node<'_>, name: &str) -> Result<Option<OffsetDateTime>, Error> {
     let Some(field) = node.field(name)? else { return Ok(None) };
     let text = field.text()?;
-    let time = OffsetDateTime::parse(text, &Rfc3339);
-    let refuse = |_| field.error(format!("{text:?} is not a time such as 2030-01-31T00:00:00Z"));
-    time.map(Some).map_err(refuse)
+    let refuse = || field.error(format!("{text:?} is not a time such as 2030-01-31T00:00:00Z"));
+    parse_time(text).map(Some).ok_or_else(refuse)
+}
+
+/// A time as RFC 3339 has it, in UTC.
+pub(crate) fn parse_time(text: &str) -> Option<OffsetDateTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    time.checked_to_offset(time::UtcOffset::UTC)
 }
 
 fn read_constraint(node: &Node<'_>) -> Result<Option<AuthorityConstraint>, Error> {

@@ -7,7 +7,9 @@
 //!
 //! What is acknowledged is as durable as the store is: on disk of most members.
 
+use std::future::Future;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +24,7 @@ use store_proto::etcdserverpb::{
 use store_proto::mvccpb::KeyValue;
 use time::OffsetDateTime;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
 
 use super::config::EtcdConfig;
 use super::{CertificateRecord, Database, DatabaseError, Filter, Key, ResponseRecord};
@@ -36,9 +39,20 @@ const PAGE: i64 = 500;
 const MAX_TRIES: usize = 16;
 
 pub struct EtcdDatabase {
-    client: KvClient<Channel>,
+    /// One for each endpoint; connections are made when they are needed, and again when they break.
+    clients: Vec<KvClient<Channel>>,
+    /// Which of them answered last.
+    preferred: AtomicUsize,
     prefix: String,
     endpoints: String,
+}
+
+enum Put {
+    Done,
+    /// Somebody else was quicker.
+    Changed,
+    /// Somebody else was quicker, or we ourselves were, at a member that went away.
+    Unclear,
 }
 
 /// A record, and the revision that a change of it must find.
@@ -52,9 +66,16 @@ impl EtcdDatabase {
     pub async fn connect(config: &EtcdConfig) -> Result<Self, DatabaseError> {
         let endpoints = config.endpoints.join(",");
         let failed = |reason| DatabaseError::Store { endpoints: endpoints.clone(), reason };
-        let channel = Channel::balance_list(endpoints_of(config).map_err(failed)?.into_iter());
-        let client = KvClient::new(channel).max_decoding_message_size(usize::MAX);
-        let database = Self { client, prefix: config.prefix.clone(), endpoints };
+        let connections = endpoints_of(config).map_err(failed)?;
+        let client = |endpoint: &Endpoint| {
+            KvClient::new(endpoint.connect_lazy()).max_decoding_message_size(usize::MAX)
+        };
+        let database = Self {
+            clients: connections.iter().map(client).collect(),
+            preferred: AtomicUsize::new(0),
+            prefix: config.prefix.clone(),
+            endpoints,
+        };
         database.range(database.prefix.as_bytes(), &[]).await?;
         Ok(database)
     }
@@ -67,6 +88,31 @@ impl EtcdDatabase {
         DatabaseError::Store { endpoints: self.endpoints.clone(), reason: reason.to_string() }
     }
 
+    /// Asks who answered last, and the others while nobody is there. `true` beside the answer: the
+    /// request was sent more than once, and may have been done the first time.
+    async fn ask<T, Answering>(
+        &self,
+        ask: impl Fn(KvClient<Channel>) -> Answering + Send,
+    ) -> Result<(T, bool), DatabaseError>
+    where
+        Answering: Future<Output = Result<tonic::Response<T>, Status>> + Send,
+    {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut reason = String::new();
+        for turn in 0..self.clients.len() {
+            let position = (first + turn) % self.clients.len();
+            match ask(self.clients[position].clone()).await {
+                Ok(answer) => {
+                    self.preferred.store(position, Ordering::Relaxed);
+                    return Ok((answer.into_inner(), turn > 0));
+                }
+                Err(status) if is_absence(&status) => reason = status.message().to_owned(),
+                Err(status) => return Err(self.failed(status.message())),
+            }
+        }
+        Err(self.failed(reason))
+    }
+
     async fn range(&self, key: &[u8], range_end: &[u8]) -> Result<RangeResponse, DatabaseError> {
         let request = RangeRequest {
             key: key.to_vec().into(),
@@ -74,8 +120,11 @@ impl EtcdDatabase {
             limit: PAGE,
             ..RangeRequest::default()
         };
-        let answer = self.client.clone().range(request).await;
-        Ok(answer.map_err(|status| self.failed(status.message()))?.into_inner())
+        let asking = self.ask(|mut client| {
+            let request = request.clone();
+            async move { client.range(request).await }
+        });
+        Ok(asking.await?.0)
     }
 
     async fn get<T: DeserializeOwned>(
@@ -87,15 +136,15 @@ impl EtcdDatabase {
         answer.kvs.first().map(|kv| decode(kind, kv)).transpose()
     }
 
-    /// Whether `record` was put: only while the key's last change is still that of `revision`; zero
-    /// is a key that is not there.
+    /// Puts `record` while the key's last change is still that of `revision`; zero is a key that is
+    /// not there.
     async fn put_at<T: Serialize>(
         &self,
         kind: &'static str,
         key: &Key,
         record: &T,
         revision: i64,
-    ) -> Result<bool, DatabaseError> {
+    ) -> Result<Put, DatabaseError> {
         let name = self.key(kind, key);
         let compare = Compare {
             result: CompareResult::Equal.into(),
@@ -107,8 +156,17 @@ impl EtcdDatabase {
         let put = put(name, record);
         let success = vec![RequestOp { request: Some(request_op::Request::RequestPut(put)) }];
         let request = TxnRequest { compare: vec![compare], success, failure: vec![] };
-        let answer = self.client.clone().txn(request).await;
-        Ok(answer.map_err(|status| self.failed(status.message()))?.into_inner().succeeded)
+        let (answer, repeated) = self
+            .ask(|mut client| {
+                let request = request.clone();
+                async move { client.txn(request).await }
+            })
+            .await?;
+        Ok(match (answer.succeeded, repeated) {
+            (true, _) => Put::Done,
+            (false, false) => Put::Changed,
+            (false, true) => Put::Unclear,
+        })
     }
 
     /// All records of a kind that `takes` takes, page by page.
@@ -135,6 +193,12 @@ impl EtcdDatabase {
             }
         }
     }
+}
+
+/// Whether nobody answered: a member that says it is unavailable, or a connection that broke, which
+/// has its cause with it.
+fn is_absence(status: &Status) -> bool {
+    status.code() == Code::Unavailable || std::error::Error::source(status).is_some()
 }
 
 fn endpoints_of(config: &EtcdConfig) -> Result<Vec<Endpoint>, String> {
@@ -186,8 +250,9 @@ const RESPONSES: &str = "responses";
 impl Database for EtcdDatabase {
     async fn insert(&self, record: CertificateRecord) -> Result<(), DatabaseError> {
         match self.put_at(CERTIFICATES, &record.key, &record, 0).await? {
-            true => Ok(()),
-            false => Err(DatabaseError::Exists(record.key)),
+            Put::Done => Ok(()),
+            Put::Unclear if self.find(&record.key).await?.as_ref() == Some(&record) => Ok(()),
+            Put::Changed | Put::Unclear => Err(DatabaseError::Exists(record.key)),
         }
     }
 
@@ -209,8 +274,10 @@ impl Database for EtcdDatabase {
             let found = self.get::<CertificateRecord>(CERTIFICATES, key).await?;
             let mut found = found.ok_or_else(|| DatabaseError::NotFound(key.clone()))?;
             found.record.revoke(reason, at);
-            if self.put_at(CERTIFICATES, key, &found.record, found.revision).await? {
-                return Ok(());
+            match self.put_at(CERTIFICATES, key, &found.record, found.revision).await? {
+                Put::Done => return Ok(()),
+                // The next round finds what is there, and revokes it if it is not.
+                Put::Changed | Put::Unclear => {}
             }
         }
         Err(DatabaseError::Contended { tries: MAX_TRIES })
@@ -218,9 +285,11 @@ impl Database for EtcdDatabase {
 
     async fn put_response(&self, record: ResponseRecord) -> Result<(), DatabaseError> {
         let request = put(self.key(RESPONSES, &record.key), &record);
-        let answer = self.client.clone().put(request).await;
-        answer.map_err(|status| self.failed(status.message()))?;
-        Ok(())
+        let asking = self.ask(|mut client| {
+            let request = request.clone();
+            async move { client.put(request).await }
+        });
+        asking.await.map(|_| ())
     }
 
     async fn find_response(&self, key: &Key) -> Result<Option<ResponseRecord>, DatabaseError> {

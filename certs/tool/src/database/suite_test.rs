@@ -125,8 +125,12 @@ async fn the_store_conforms() {
     let plain = store::server::Security::Plain;
     let serving = store::server::serve_clients(store.clone(), listener, plain, stop.clone());
     let server = tokio::spawn(serving);
+    // The first is of a member that is not there.
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let absent = closed.local_addr().expect("a bound listener has an address");
+    drop(closed);
     let config = config::EtcdConfig {
-        endpoints: vec![format!("http://{address}")],
+        endpoints: vec![format!("http://{absent}"), format!("http://{address}")],
         prefix: "/pki".to_owned(),
         ca: None,
         identity: None,

@@ -502,6 +502,18 @@ async fn keys_requests_certificates_and_authorities_are_made() {
 }
 
 #[tokio::test]
+async fn profiles_that_only_a_server_elsewhere_has_are_not_passed_on() {
+    let api = Api::with(|app| app.signer.remote = Some("127.0.0.1:9".to_owned()));
+    let asked = json!({"certificate_request": request(), "profile": "nobody"});
+    api.refused("sign", asked.clone(), 5400, "nobody").await;
+    api.refused("newcert", json!({"request": {"CN": "a"}, "profile": "nobody"}), 5400, "nobody")
+        .await;
+    api.refused("info", json!({"profile": "nobody"}), 5400, "nobody").await;
+    // Nobody listens there.
+    api.refused("sign", changed(&asked, "profile", json!("server")), 7400, "127.0.0.1:9").await;
+}
+
+#[tokio::test]
 async fn profiles_are_told() {
     let api = Api::new();
     let told = api.result("info", json!({"label": "", "profile": "server"})).await;

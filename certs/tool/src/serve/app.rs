@@ -52,8 +52,10 @@ impl App {
         self.responder.as_ref().map(|(responder, interval)| (responder, *interval))
     }
 
+    /// One that is configured here. What a server elsewhere has besides is not for our clients:
+    /// they would get there what only our key opens.
     pub fn profile(&self, name: &str) -> Result<&Profile, Failure> {
-        Ok(self.signer.profile(name)?)
+        Ok(self.signer.config.profile(name)?)
     }
 
     /// Does what takes long, as making an RSA key does, where nobody else waits for it.

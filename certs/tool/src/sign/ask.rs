@@ -3,8 +3,8 @@
 use certs::x509::{Extension, Request, Serial, Subject};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use crate::config::parse_time;
 use crate::json::{Error, Node};
 use crate::request::{NameEntry, subject};
 
@@ -212,7 +212,8 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
 /// Go writes a time that is not set as the year 1.
 fn read_time(node: &Node<'_>, name: &str) -> Result<Option<OffsetDateTime>, Error> {
     let Some(field) = node.field(name)? else { return Ok(None) };
-    let time = OffsetDateTime::parse(field.text()?, &Rfc3339);
-    let time = time.map_err(|_| field.error("a time such as 2030-01-31T00:00:00Z is expected"))?;
+    let time = parse_time(field.text()?);
+    let time =
+        time.ok_or_else(|| field.error("a time such as 2030-01-31T00:00:00Z is expected"))?;
     Ok((time.year() > 1).then_some(time))
 }

@@ -156,10 +156,11 @@ fn validity(
     now: OffsetDateTime,
 ) -> Result<(OffsetDateTime, OffsetDateTime), Refusal> {
     let not_before = ask.not_before.or(profile.not_before);
-    let not_before =
-        not_before.unwrap_or_else(|| rounded(now) - profile.backdate.unwrap_or(BACKDATE));
+    let backdate = profile.backdate.unwrap_or(BACKDATE);
+    let not_before = not_before.unwrap_or_else(|| rounded(now).saturating_sub(backdate));
     let expiry = profile.expiry.or(default.expiry).unwrap_or_default();
-    let not_after = ask.not_after.or(profile.not_after).unwrap_or(not_before + expiry);
+    let not_after =
+        ask.not_after.or(profile.not_after).unwrap_or(not_before.saturating_add(expiry));
     if not_after <= now || not_after <= not_before {
         return Err(Refusal::Expired { profile: profile.name.clone(), not_after });
     }

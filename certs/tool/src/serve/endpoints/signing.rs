@@ -17,6 +17,7 @@ pub(super) fn info(app: &App, call: Call) -> Answering<'_> {
         let root = document.root();
         let label = root.text_of("label")?.unwrap_or_default();
         let profile = root.text_of("profile")?.unwrap_or_default();
+        app.profile(profile)?;
         Ok(Success::new(app.signer.info(label, profile).await?))
     })
 }
