@@ -48,6 +48,8 @@ fn certs(command: clap::Command) -> clap::Command {
             };
             clap::Arg::new(flag.name).long(flag.name).help(flag.help).action(action)
         });
-        command.subcommand(clap::Command::new(told.name).about(told.summary).args(flags))
+        // Some have a flag `version` of their own, which clap would add too.
+        let told = clap::Command::new(told.name).about(told.summary).disable_version_flag(true);
+        command.subcommand(told.args(flags))
     })
 }
