@@ -36,10 +36,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|command| command == "store") {
         return store::run(store::Persona::Coracle, arguments.into_iter().skip(2).collect());
     }
-    if name == "kubelet" || arguments.get(1).is_some_and(|command| command == "kubelet") {
-        if let Err(refusal) = kubelet::refuse_unsupported(&arguments) {
-            return exit::of_result(Err(refusal.into()));
-        }
+    if (name == "kubelet" || arguments.get(1).is_some_and(|command| command == "kubelet"))
+        && let Err(refusal) = kubelet::refuse_unsupported(&arguments)
+    {
+        return exit::of_result(Err(refusal.into()));
     }
     if name == "kubelet" {
         return run_kubelet(arguments);
