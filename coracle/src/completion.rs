@@ -41,13 +41,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn certs(command: clap::Command) -> clap::Command {
     let command = command.mut_arg("_words", |words| words.hide(true));
     certs_tool::overview().into_iter().fold(command, |command, told| {
-        let flags = told.flags.into_iter().map(|flag| {
+        let flags = told.flags.iter().map(|flag| {
             let action = match flag.takes_value {
                 true => clap::ArgAction::Set,
                 false => clap::ArgAction::SetTrue,
             };
             clap::Arg::new(flag.name).long(flag.name).help(flag.help).action(action)
         });
-        command.subcommand(clap::Command::new(told.name).about(told.summary).args(flags))
+        // One of them has a flag -version of its own.
+        let told = clap::Command::new(told.name).about(told.summary).disable_version_flag(true);
+        command.subcommand(told.args(flags))
     })
 }
