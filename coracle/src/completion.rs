@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn certs(command: clap::Command) -> clap::Command {
     let command = command.mut_arg("_words", |words| words.hide(true));
     certs_tool::overview().into_iter().fold(command, |command, told| {
-        let flags = told.flags.into_iter().map(|flag| {
+        let flags = told.flags.iter().map(|flag| {
             let action = match flag.takes_value {
                 true => clap::ArgAction::Set,
                 false => clap::ArgAction::SetTrue,

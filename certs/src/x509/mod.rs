@@ -37,6 +37,8 @@ mod usage;
 #[cfg(test)]
 mod foreign_test;
 #[cfg(test)]
+mod hostile_test;
+#[cfg(test)]
 mod issuer_test;
 #[cfg(test)]
 use issuer_test::test_issuer;

@@ -15,7 +15,7 @@ const MAX_CHAINS: usize = 64;
 /// Which chain is preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavor {
-    /// What most clients take: without metadata of platforms, homogeneous hashes, then the shortest.
+    /// What most clients take: no weak hash where there is a choice, then the shortest.
     Ubiquitous,
     /// The shortest, then the longest lived.
     Optimal,

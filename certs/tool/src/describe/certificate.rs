@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::name::NameInfo;
 use super::time_text;
 
-/// CFSSL's fields in CFSSL's order. `sans` has e-mail addresses and URIs too, which CFSSL leaves out.
+/// CFSSL's fields in CFSSL's order. `sans` has e-mail addresses and URIs too, which CFSSL leaves
+/// out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CertificateInfo {
     pub subject: NameInfo,
