@@ -161,6 +161,15 @@ fn warnings_name_what_to_do() {
 }
 
 #[test]
+fn what_a_command_of_cfssl_has_and_ours_has_not_is_refused() {
+    let place = place();
+    for words in ["scan -csv hosts.csv", "scan -num-workers 4 127.0.0.1:1"] {
+        let refused = place.refused(words);
+        assert!(refused.contains("is not here"), "{words}: {refused}");
+    }
+}
+
+#[test]
 fn a_pipe_that_broke_leaves_no_file() {
     let place = place();
     place.write("empty.json", "");

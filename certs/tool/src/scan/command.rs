@@ -39,8 +39,19 @@ pub(crate) const COMMAND: Command = Command {
     run,
 };
 
+/// What CFSSL's scan does with flags, and this one does not.
+const REFUSED: [(Flag, &str); 2] = [
+    (catalog::CSV, "hosts stand on the command line"),
+    (catalog::NUM_WORKERS, "hosts are scanned one after another"),
+];
+
 fn run(call: &Call<'_>) -> anyhow::Result<()> {
     let flags = &call.flags;
+    for (flag, instead) in REFUSED {
+        if flags.names().any(|name| name == flag.name) {
+            return Err(Usage::error(format!("scan: -{} is not here: {instead}", flag.name)));
+        }
+    }
     if flags.is_on(catalog::LIST) {
         println!("{:#}\n", describe());
         return Ok(());
