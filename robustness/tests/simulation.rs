@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 /// Seeds that are run in a test, which an unoptimized build takes its time for. `.ci/run` runs
 /// more.
-const SEEDS: &str = "10";
-const SEEDS_RUN_TWICE: &str = "2";
+const SEEDS: &str = "4";
+const SEEDS_RUN_TWICE: &str = "1";
 /// Seeds within which each bug must be found.
 const SEEDS_FOR_A_BUG: &str = "400";
 
